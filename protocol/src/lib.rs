@@ -18,6 +18,7 @@ mod host;
 mod ids;
 mod journal;
 mod operation;
+pub mod paths;
 mod pod;
 mod request;
 #[allow(missing_docs, reason = "tarpc generates items without docs")]

@@ -54,6 +54,10 @@ pub struct CreatePod {
     /// Isolation that overrides the spec's, because the user said so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub isolation: Option<Isolation>,
+    /// Directory on the daemon's machine whose files are copied into the pod's
+    /// working directory before `install` runs; absolute.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source_dir: Option<String>,
 }
 
 /// A pod as people name it: its id, the start of its id (at least 4

@@ -1,1 +1,38 @@
-//! Placeholder.
+//! The whole of Pinacle's logic, without input or output.
+//!
+//! [`State`] is told what happened ([`event::Event`]) and answers with what is
+//! to be done ([`effect::Effect`]). It reads no clock, draws no random number
+//! and touches no file, socket or thread: this package cannot, for want of
+//! dependencies. The daemon around it carries the effects out.
+//!
+//! Read in this order: [`event`], [`effect`], [`engine`], [`record`], `state`,
+//! `handle`, then `request`, `advance`, `complete` and `observe`.
+
+#![warn(missing_docs)]
+
+mod advance;
+mod check;
+mod complete;
+pub mod effect;
+pub mod engine;
+pub mod event;
+mod handle;
+mod host;
+pub mod names;
+mod observe;
+mod operation;
+pub mod phase;
+mod plan;
+pub mod podconfig;
+pub mod record;
+mod request;
+mod services;
+pub mod settings;
+pub mod spec;
+mod state;
+mod step;
+mod view;
+
+pub use state::{Changed, State};
+pub use step::Step;
+pub use view::pod_url;

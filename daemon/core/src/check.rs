@@ -1,0 +1,90 @@
+//! What must hold after every event, in one place, for the tests.
+
+use crate::state::State;
+use std::collections::BTreeMap;
+
+impl State {
+    /// Returns the first invariant that does not hold, in words; `None` when all do.
+    ///
+    /// Linear in the size of the state: for tests and simulations.
+    pub fn check(&self) -> Option<String> {
+        self.check_reservations()
+            .or_else(|| self.check_operations())
+            .or_else(|| self.check_progress())
+            .or_else(|| self.check_slugs())
+    }
+
+    fn check_reservations(&self) -> Option<String> {
+        let mut ports = BTreeMap::new();
+        let mut subnets = BTreeMap::new();
+        for (id, pod) in &self.pods {
+            let host = &pod.record.host;
+            if let Some(port) = pod.record.port
+                && let Some(other) = ports.insert((host.clone(), port), id)
+            {
+                return Some(format!("port {port} is held by {other} and {id}"));
+            }
+            if let Some(subnet) = pod.record.subnet
+                && let Some(other) = subnets.insert((host.clone(), subnet), id)
+            {
+                return Some(format!("subnet {subnet} is held by {other} and {id}"));
+            }
+            let seen = pod.observed.as_ref().and_then(|seen| seen.container.as_ref());
+            if pod.fresh && pod.record.port.is_none() && seen.is_some_and(|c| c.port.is_some()) {
+                return Some(format!("{id} has a container with a port and holds none"));
+            }
+        }
+        for (id, host) in &self.hosts {
+            let held = ports.keys().filter(|(on, _)| on == id).count();
+            if held != host.used_ports.len() {
+                return Some(format!("{held} ports are held on {id}, {} in use", host.used_ports.len()));
+            }
+            let held = subnets.keys().filter(|(on, _)| on == id).count();
+            if held != host.used_subnets.len() {
+                return Some(format!("{held} subnets are held on {id}, not what is in use"));
+            }
+        }
+        None
+    }
+
+    fn check_operations(&self) -> Option<String> {
+        for (id, operation) in &self.operations {
+            let pod = self.pods.get(&operation.pod);
+            let place = pod.is_some_and(|pod| {
+                pod.active.as_ref() == Some(id) || pod.queued.as_ref() == Some(id)
+            });
+            if !operation.is_final() && !place {
+                return Some(format!("operation {id} ({:?}) is lost", operation.kind));
+            }
+            if operation.is_final() && place {
+                return Some(format!("operation {id} has ended and is still its pod's"));
+            }
+        }
+        let dangling = self.pods.values().flat_map(|pod| pod.active.iter().chain(&pod.queued));
+        let mut dangling = dangling.filter(|id| !self.operations.contains_key(*id));
+        dangling.next().map(|id| format!("operation {id} is a pod's and unknown"))
+    }
+
+    fn check_progress(&self) -> Option<String> {
+        for (id, pod) in &self.pods {
+            if !self.host_ready(&pod.record.host) {
+                continue;
+            }
+            let busy = pod.active.is_some() || pod.queued.is_some();
+            let waits = pod.in_flight.is_some() || pod.not_before.is_some();
+            if busy && !waits {
+                return Some(format!("{id} has an operation and waits for nothing"));
+            }
+        }
+        let timers = self.pods.values().filter(|pod| pod.not_before.is_some()).count();
+        (timers != self.timers.len()).then(|| "timers and pods disagree".to_owned())
+    }
+
+    fn check_slugs(&self) -> Option<String> {
+        let wrong = self.pods.iter().find(|(id, pod)| self.slugs.get(&pod.record.slug) != Some(id));
+        if let Some((id, _)) = wrong {
+            return Some(format!("{id} is not found by its slug"));
+        }
+        (self.slugs.len() != self.pods.len()).then(|| "slugs and pods disagree".to_owned())
+    }
+}

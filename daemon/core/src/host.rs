@@ -1,0 +1,109 @@
+//! A host as the core knows it, and what of its ports and ranges is in use.
+//!
+//! A port or a range counts as in use for as long as a pod's record names it,
+//! and a record lets go of it only when its container was seen gone.
+
+use crate::engine::{HostFacts, ObservedPod, Subnet};
+use crate::settings::{Settings, overlaps};
+use pinacle_protocol::{ApiError, HostId, HostPort, HostStatus, HostView, PodId, Timestamp};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// How long a port that another program held is left alone, in milliseconds.
+const PORT_BLOCK_MS: u64 = 10 * 60 * 1000;
+
+/// A host.
+#[derive(Debug, Clone)]
+pub(crate) struct Host {
+    pub(crate) id: HostId,
+    pub(crate) status: HostStatus,
+    pub(crate) since: Timestamp,
+    pub(crate) error: Option<ApiError>,
+    pub(crate) facts: Option<HostFacts>,
+    /// Whether all of it was looked at since it came up; nothing is done before.
+    pub(crate) observed: bool,
+    pub(crate) used_ports: BTreeSet<HostPort>,
+    pub(crate) used_subnets: BTreeSet<Subnet>,
+    blocked_ports: BTreeMap<HostPort, u64>,
+    blocked_subnets: BTreeMap<Subnet, u64>,
+    /// Pods of other daemons, as last seen.
+    pub(crate) foreign: BTreeMap<PodId, ObservedPod>,
+}
+
+impl Host {
+    pub(crate) fn new(id: HostId, since: Timestamp) -> Self {
+        Self {
+            id,
+            status: HostStatus::Connecting,
+            since,
+            error: None,
+            facts: None,
+            observed: false,
+            used_ports: BTreeSet::new(),
+            used_subnets: BTreeSet::new(),
+            blocked_ports: BTreeMap::new(),
+            blocked_subnets: BTreeMap::new(),
+            foreign: BTreeMap::new(),
+        }
+    }
+
+    /// Returns whether something can be done on it now.
+    pub(crate) fn is_ready(&self) -> bool {
+        self.status == HostStatus::Up && self.observed
+    }
+
+    pub(crate) fn set_status(&mut self, status: HostStatus, error: Option<ApiError>, at: Timestamp) {
+        if self.status != status {
+            self.since = at;
+        }
+        self.status = status;
+        self.error = error;
+    }
+
+    /// Returns the lowest port that nothing is known to use.
+    pub(crate) fn free_port(&self, settings: &Settings, mono_ms: u64) -> Option<HostPort> {
+        let foreign: BTreeSet<HostPort> = self
+            .foreign
+            .values()
+            .filter_map(|pod| pod.labels.port.or(pod.container.as_ref()?.port))
+            .collect();
+        settings.ports.clone().map(HostPort).find(|port| {
+            !self.used_ports.contains(port)
+                && !foreign.contains(port)
+                && self.blocked_ports.get(port).is_none_or(|until| *until <= mono_ms)
+        })
+    }
+
+    /// Returns the lowest range that nothing is known to use.
+    pub(crate) fn free_subnet(&self, settings: &Settings, mono_ms: u64) -> Option<Subnet> {
+        let foreign: BTreeSet<Subnet> = self.foreign.values().filter_map(|p| p.network).collect();
+        let routes = self.facts.as_ref().map_or(&[][..], |facts| &facts.routes);
+        settings.pool.iter().find(|subnet| {
+            !self.used_subnets.contains(subnet)
+                && !foreign.contains(subnet)
+                && self.blocked_subnets.get(subnet).is_none_or(|until| *until <= mono_ms)
+                && !routes.iter().any(|route| overlaps(*subnet, *route))
+        })
+    }
+
+    /// Leaves a port alone for a while, because something else was found to hold it.
+    pub(crate) fn block_port(&mut self, port: HostPort, mono_ms: u64) {
+        self.blocked_ports.retain(|_, until| *until > mono_ms);
+        self.blocked_ports.insert(port, mono_ms.saturating_add(PORT_BLOCK_MS));
+    }
+
+    /// Leaves a range alone for a while, because something else was found to hold it.
+    pub(crate) fn block_subnet(&mut self, subnet: Subnet, mono_ms: u64) {
+        self.blocked_subnets.retain(|_, until| *until > mono_ms);
+        self.blocked_subnets.insert(subnet, mono_ms.saturating_add(PORT_BLOCK_MS));
+    }
+
+    pub(crate) fn view(&self) -> HostView {
+        HostView {
+            id: self.id.clone(),
+            status: self.status,
+            since: self.since,
+            error: self.error.clone(),
+            engine: self.facts.as_ref().map(|facts| facts.engine.clone()),
+        }
+    }
+}

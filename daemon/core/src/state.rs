@@ -1,0 +1,388 @@
+//! All there is to know, and who may change it: the handlers of this crate.
+//!
+//! What is stored is in the records; the rest (what was last seen, pauses,
+//! calls under way) is rebuilt after a start by looking at the hosts.
+
+use crate::effect::Effect;
+use crate::engine::{ObservedPod, Ownership};
+use crate::event::{Now, ReplyToken, Ticket};
+use crate::host::Host;
+use crate::record::{Change, Durability, OperationRecord, PodRecord, Record, RecordKey};
+use crate::settings::Settings;
+use pinacle_protocol::{
+    HostId, HostPort, HostStatus, OperationId, PodId, PodPhase, RequestId, Slug, Timestamp,
+};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+/// Ended operations kept for each pod.
+pub(crate) const KEPT_PER_POD: usize = 20;
+/// Ended operations of pods that are gone, kept so that whoever waits for a
+/// deletion hears of its end.
+pub(crate) const KEPT_OF_GONE: usize = 1_000;
+
+/// The core's state. See the crate's documentation for how it is driven.
+#[derive(Debug, Clone)]
+pub struct State {
+    pub(crate) settings: Settings,
+    pub(crate) hosts: BTreeMap<HostId, Host>,
+    pub(crate) pods: BTreeMap<PodId, Pod>,
+    pub(crate) operations: BTreeMap<OperationId, OperationRecord>,
+    pub(crate) slugs: BTreeMap<Slug, PodId>,
+    pub(crate) requests: BTreeMap<RequestId, (PodId, OperationId)>,
+    pub(crate) adoptions: BTreeMap<PodId, Adoption>,
+    pub(crate) timers: BTreeSet<(u64, PodId)>,
+    /// Ended operations of pods that are gone, oldest first.
+    pub(crate) gone: VecDeque<OperationId>,
+    pub(crate) effects: Vec<Effect>,
+    pub(crate) dirty: BTreeMap<RecordKey, ()>,
+    pub(crate) durability: Durability,
+    pub(crate) changed: Changed,
+    calls: u64,
+    random: u64,
+}
+
+/// A pod in memory.
+#[derive(Debug, Clone)]
+pub(crate) struct Pod {
+    pub(crate) record: PodRecord,
+    /// What was last seen of it; meaningful only when `fresh`.
+    pub(crate) observed: Option<ObservedPod>,
+    /// Whether `observed` was taken after the last thing we did to it.
+    pub(crate) fresh: bool,
+    pub(crate) active: Option<OperationId>,
+    pub(crate) queued: Option<OperationId>,
+    /// The engine call under way.
+    pub(crate) in_flight: Option<Ticket>,
+    /// Whether the active operation is to end as soon as its call has.
+    pub(crate) cancelling: bool,
+    /// Tries of the current step that failed.
+    pub(crate) attempts: u32,
+    /// Nothing is begun before this moment (monotonic).
+    pub(crate) not_before: Option<u64>,
+    /// Starts by reconcile that did not last, in a row.
+    pub(crate) crashes: u32,
+    /// When it was last started (monotonic).
+    pub(crate) started_at: Option<u64>,
+    /// Its operations, newest last.
+    pub(crate) history: VecDeque<OperationId>,
+}
+
+/// A pod about to be taken into the list.
+#[derive(Debug, Clone)]
+pub(crate) struct Adoption {
+    pub(crate) observed: ObservedPod,
+    /// Who asked; `None` when it is ours and was found.
+    pub(crate) asked: Option<ReplyToken>,
+}
+
+/// What changed since it was last asked, for those who publish.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Changed {
+    /// Pods that are new or different, or gone when the state no longer has them.
+    pub pods: BTreeSet<PodId>,
+    /// Hosts that are different.
+    pub hosts: BTreeSet<HostId>,
+    /// Operations that are new or different.
+    pub operations: BTreeSet<OperationId>,
+}
+
+impl Changed {
+    /// Returns whether nothing changed.
+    pub fn is_empty(&self) -> bool {
+        self.pods.is_empty() && self.hosts.is_empty() && self.operations.is_empty()
+    }
+}
+
+impl State {
+    /// Takes up what was stored. Hosts are given separately, because they come from the
+    /// settings; each begins as *connecting*, and nothing is done on it before it was
+    /// looked at. Operations that were under way go on from the step they had reached.
+    pub fn load(
+        settings: Settings,
+        hosts: impl IntoIterator<Item = HostId>,
+        records: Vec<Record>,
+        now: Now,
+    ) -> Self {
+        let random = settings.seed;
+        let host = |id: HostId| (id.clone(), Host::new(id, now.wall));
+        let mut state = Self {
+            settings,
+            hosts: hosts.into_iter().map(host).collect(),
+            pods: BTreeMap::new(),
+            operations: BTreeMap::new(),
+            slugs: BTreeMap::new(),
+            requests: BTreeMap::new(),
+            adoptions: BTreeMap::new(),
+            timers: BTreeSet::new(),
+            gone: VecDeque::new(),
+            effects: Vec::new(),
+            dirty: BTreeMap::new(),
+            durability: Durability::Flush,
+            changed: Changed::default(),
+            calls: 0,
+            random,
+        };
+        let mut operations = Vec::new();
+        for record in records {
+            match record {
+                Record::Pod(pod) => state.insert_pod(*pod),
+                Record::Operation(operation) => operations.push(*operation),
+            }
+        }
+        operations.sort_by_key(|operation| (operation.created_at, operation.id.clone()));
+        for operation in operations {
+            state.insert_loaded_operation(operation);
+        }
+        state
+    }
+
+    fn insert_loaded_operation(&mut self, operation: OperationRecord) {
+        let id = operation.id.clone();
+        if let Some(request) = &operation.request {
+            self.requests.insert(request.clone(), (operation.pod.clone(), id.clone()));
+        }
+        match self.pods.get_mut(&operation.pod) {
+            Some(pod) => {
+                pod.history.push_back(id.clone());
+                if !operation.is_final() {
+                    let queued = operation.is_queued();
+                    let place = if queued { &mut pod.queued } else { &mut pod.active };
+                    *place = Some(id.clone());
+                }
+            }
+            None => self.gone.push_back(id.clone()),
+        }
+        self.operations.insert(id, operation);
+    }
+
+    pub(crate) fn insert_pod(&mut self, record: PodRecord) {
+        let id = record.id.clone();
+        self.slugs.insert(record.slug.clone(), id.clone());
+        if let Some(host) = self.hosts.get_mut(&record.host) {
+            host.used_ports.extend(record.port);
+            host.used_subnets.extend(record.subnet);
+        }
+        let pod = Pod {
+            record,
+            observed: None,
+            fresh: false,
+            active: None,
+            queued: None,
+            in_flight: None,
+            cancelling: false,
+            attempts: 0,
+            not_before: None,
+            crashes: 0,
+            started_at: None,
+            history: VecDeque::new(),
+        };
+        self.pods.insert(id, pod);
+    }
+
+    /// Returns the monotonic moment at which [`Event::Tick`](crate::event::Event::Tick)
+    /// is wanted.
+    pub fn next_deadline(&self) -> Option<u64> {
+        self.timers.first().map(|(at, _)| *at)
+    }
+
+    /// Returns what changed since the last call, and forgets it.
+    pub fn take_changed(&mut self) -> Changed {
+        std::mem::take(&mut self.changed)
+    }
+
+    /// Returns a new id. The sequence follows from the settings' seed.
+    pub(crate) fn new_id(&mut self) -> String {
+        const LETTERS: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
+        let (high, low) = (self.next_random(), self.next_random());
+        let bits = (u128::from(high) << 64) | u128::from(low);
+        (0..16)
+            .map(|i| char::from(LETTERS[usize::try_from((bits >> (i * 5)) & 31).unwrap_or(0)]))
+            .collect()
+    }
+
+    fn next_random(&mut self) -> u64 {
+        // SplitMix64.
+        self.random = self.random.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.random;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    pub(crate) fn new_ticket(&mut self, operation: &OperationId) -> Ticket {
+        self.calls += 1;
+        Ticket { operation: operation.clone(), call: self.calls }
+    }
+
+    /// Returns the pod for changing, and has it stored and published afterwards.
+    pub(crate) fn pod_mut(&mut self, id: &PodId) -> Option<&mut Pod> {
+        let pod = self.pods.get_mut(id)?;
+        self.dirty.insert(RecordKey::Pod(id.clone()), ());
+        self.changed.pods.insert(id.clone());
+        Some(pod)
+    }
+
+    /// Returns the pod for changing what is not stored.
+    pub(crate) fn pod_memory(&mut self, id: &PodId) -> Option<&mut Pod> {
+        self.pods.get_mut(id)
+    }
+
+    pub(crate) fn operation_mut(&mut self, id: &OperationId) -> Option<&mut OperationRecord> {
+        let operation = self.operations.get_mut(id)?;
+        self.dirty.insert(RecordKey::Operation(id.clone()), ());
+        self.changed.operations.insert(id.clone());
+        self.changed.pods.insert(operation.pod.clone());
+        Some(operation)
+    }
+
+    pub(crate) fn set_phase(&mut self, id: &PodId, phase: PodPhase, at: Timestamp) {
+        let Some(current) = self.pods.get(id).map(|pod| pod.record.phase) else { return };
+        if current == phase {
+            return;
+        }
+        debug_assert!(crate::phase::may_become(current, phase), "{id}: {current:?} to {phase:?}");
+        if let Some(pod) = self.pod_mut(id) {
+            pod.record.phase = phase;
+            pod.record.phase_since = at;
+        }
+    }
+
+    /// Reserves a port and a subnet for a pod that has none.
+    ///
+    /// # Errors
+    ///
+    /// What ran out.
+    pub(crate) fn reserve(&mut self, id: &PodId, mono_ms: u64) -> Result<(), &'static str> {
+        let Some(pod) = self.pods.get(id) else { return Ok(()) };
+        let (host, port, subnet) = (pod.record.host.clone(), pod.record.port, pod.record.subnet);
+        let Some(host) = self.hosts.get_mut(&host) else { return Ok(()) };
+        let port = match port {
+            Some(port) => port,
+            None => host.free_port(&self.settings, mono_ms).ok_or("port")?,
+        };
+        let subnet = match subnet {
+            Some(subnet) => subnet,
+            None => host.free_subnet(&self.settings, mono_ms).ok_or("subnet")?,
+        };
+        host.used_ports.insert(port);
+        host.used_subnets.insert(subnet);
+        if let Some(pod) = self.pod_mut(id) {
+            pod.record.port = Some(port);
+            pod.record.subnet = Some(subnet);
+        }
+        Ok(())
+    }
+
+    /// Lets go of the pod's port and subnet: everything of it was seen gone.
+    pub(crate) fn release(&mut self, id: &PodId) {
+        self.release_port(id);
+        self.release_subnet(id);
+    }
+
+    pub(crate) fn release_port(&mut self, id: &PodId) -> Option<HostPort> {
+        let pod = self.pod_mut(id)?;
+        let (port, host) = (pod.record.port.take()?, pod.record.host.clone());
+        if let Some(host) = self.hosts.get_mut(&host) {
+            host.used_ports.remove(&port);
+        }
+        Some(port)
+    }
+
+    pub(crate) fn release_subnet(&mut self, id: &PodId) -> Option<crate::engine::Subnet> {
+        let pod = self.pod_mut(id)?;
+        let (subnet, host) = (pod.record.subnet.take()?, pod.record.host.clone());
+        if let Some(host) = self.hosts.get_mut(&host) {
+            host.used_subnets.remove(&subnet);
+        }
+        Some(subnet)
+    }
+
+    pub(crate) fn set_timer(&mut self, id: &PodId, at: u64) {
+        self.clear_timer(id);
+        if let Some(pod) = self.pods.get_mut(id) {
+            pod.not_before = Some(at);
+            self.timers.insert((at, id.clone()));
+        }
+    }
+
+    pub(crate) fn clear_timer(&mut self, id: &PodId) {
+        if let Some(pod) = self.pods.get_mut(id)
+            && let Some(at) = pod.not_before.take()
+        {
+            self.timers.remove(&(at, id.clone()));
+        }
+    }
+
+    pub(crate) fn host_ready(&self, id: &HostId) -> bool {
+        self.hosts.get(id).is_some_and(Host::is_ready)
+    }
+
+    pub(crate) fn host_down(&self, id: &HostId) -> bool {
+        self.hosts.get(id).is_some_and(|host| host.status == HostStatus::Down)
+    }
+
+    pub(crate) fn owner_of(&self, pod: &Pod) -> Ownership {
+        Ownership { pod: pod.record.id.clone(), owner: pod.record.owner.clone() }
+    }
+
+    pub(crate) fn note(&mut self, pod: &PodId, text: impl Into<String>) {
+        self.effects.push(Effect::Note { pod: pod.clone(), text: text.into() });
+    }
+
+    pub(crate) fn lasting(&mut self) {
+        self.durability = Durability::Sync;
+    }
+
+    /// Takes the pod out of the list, its ended operations kept for who waits.
+    pub(crate) fn remove_pod(&mut self, id: &PodId) {
+        self.release(id);
+        self.clear_timer(id);
+        let Some(pod) = self.pods.remove(id) else { return };
+        self.slugs.remove(&pod.record.slug);
+        self.dirty.insert(RecordKey::Pod(id.clone()), ());
+        self.changed.pods.insert(id.clone());
+        self.gone.extend(pod.history);
+        while self.gone.len() > KEPT_OF_GONE {
+            if let Some(oldest) = self.gone.pop_front() {
+                self.forget_operation(&oldest);
+            }
+        }
+        self.effects.push(Effect::ForgetJournal { pod: id.clone() });
+        self.lasting();
+    }
+
+    pub(crate) fn forget_operation(&mut self, id: &OperationId) {
+        if let Some(operation) = self.operations.remove(id) {
+            if let Some(request) = operation.request {
+                self.requests.remove(&request);
+            }
+            self.dirty.insert(RecordKey::Operation(id.clone()), ());
+        }
+    }
+
+    /// Ends a handler: returns its effects, what must be stored first.
+    pub(crate) fn finish(&mut self) -> Vec<Effect> {
+        let effects = std::mem::take(&mut self.effects);
+        let durability = std::mem::replace(&mut self.durability, Durability::Flush);
+        let dirty = std::mem::take(&mut self.dirty);
+        if dirty.is_empty() {
+            return effects;
+        }
+        let change = |key: RecordKey| {
+            let record = match &key {
+                RecordKey::Pod(id) => {
+                    self.pods.get(id).map(|pod| Record::Pod(Box::new(pod.record.clone())))
+                }
+                RecordKey::Operation(id) => {
+                    let found = self.operations.get(id);
+                    found.map(|operation| Record::Operation(Box::new(operation.clone())))
+                }
+            };
+            record.map_or(Change::Delete(key), Change::Put)
+        };
+        let changes = dirty.into_keys().map(change).collect();
+        let mut all = vec![Effect::Persist { changes, durability }];
+        all.extend(effects);
+        all
+    }
+}

@@ -1,0 +1,1 @@
+//! Files with something wrong: what is said, where, and the remedy.

@@ -1,0 +1,71 @@
+"""Paths, the error that is shown to people, locks and atomic files."""
+
+import contextlib
+import fcntl
+import os
+
+ETC = "/etc/pinacle"
+POD_JSON = ETC + "/pod.json"
+ENV_SH = ETC + "/env.sh"
+SPEC_YAML = ETC + "/pinacle.yaml"
+NGINX_DIR = ETC + "/nginx"
+STEPS = "/var/lib/pinacle/steps"
+LOGS = "/var/log/pinacle"
+# In memory, fresh at each boot. The first belongs to process 1, the second to the scanner of the pod's services.
+RUN = "/dev/shm/pinacle"
+TREE = "/dev/shm/pinacle-services"
+
+
+class PodError(Exception):
+    """A failure with a message for people: names the thing, the reason and what to do."""
+
+
+def write_atomic(path, text, mode=0o600, owner=None):
+    """Replaces `path` as a whole, on disk before it returns; `owner` is (uid, gid)."""
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    temporary = "%s.%d.new" % (path, os.getpid())
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8", errors="surrogateescape") as file:
+            os.fchmod(file.fileno(), mode)
+            if owner is not None:
+                os.fchown(file.fileno(), owner[0], owner[1])
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        os.rename(temporary, path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(temporary)
+        raise
+    directory = os.open(os.path.dirname(path), os.O_RDONLY)
+    try:
+        os.fsync(directory)
+    finally:
+        os.close(directory)
+
+
+def read_text(path):
+    """The file's text, or None when there is no such file."""
+    try:
+        with open(path, encoding="utf-8", errors="surrogateescape") as file:
+            return file.read()
+    except FileNotFoundError:
+        return None
+
+
+@contextlib.contextmanager
+def locked(path):
+    """Holds an exclusive lock on `path` until the end of the block; waits for it."""
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def quote(text):
+    """`text` as one word of a POSIX shell."""
+    return "'" + text.replace("'", "'\\''") + "'"

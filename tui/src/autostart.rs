@@ -1,0 +1,174 @@
+//! Starts `pinacled` when nothing answers on its socket.
+//!
+//! Two clients may start one each at the same moment: the daemon's lock lets
+//! one live and the other end, and both clients find the one that listens.
+
+use crate::client::{Client, ConnectFailure};
+use crate::failure::Failure;
+use crate::sanitize::plain_line;
+use crate::session::Session;
+use pinacle_protocol::paths::Paths;
+use pinacle_protocol::{ApiError, ErrorKind};
+use std::fs::{DirBuilder, File, OpenOptions};
+use std::io::{self, Read, Seek, SeekFrom};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// Environment variable that names the daemon's executable.
+pub const PROGRAM_VARIABLE: &str = "PINACLED";
+
+/// How long a new daemon may take until it listens: it opens its database first.
+const START_LIMIT: Duration = Duration::from_secs(10);
+
+/// How long to look for another daemon once the one started here has ended.
+const OTHER_LIMIT: Duration = Duration::from_secs(2);
+
+/// How many lines of a daemon's log explain why it did not start.
+const LOG_LINES: usize = 8;
+
+/// Connects, after starting the daemon if need be.
+///
+/// # Errors
+///
+/// `version_mismatch`, or `daemon_unreachable` with the daemon's last words.
+pub async fn connect(session: &Session) -> Result<Client, ApiError> {
+    match Client::connect(&session.paths.socket).await {
+        Ok(client) => Ok(client),
+        Err(ConnectFailure::Other(error)) => Err(error),
+        Err(ConnectFailure::Absent(_)) => start(session).await,
+    }
+}
+
+/// Starts a daemon in the background and connects to it.
+///
+/// # Errors
+///
+/// As [`connect`].
+pub async fn start(session: &Session) -> Result<Client, ApiError> {
+    let program = program(session)?;
+    let log = open_log(&session.paths).map_err(|error| {
+        let text = format!("the state directory {} cannot be used", session.paths.state_dir.display());
+        unreachable(text).cause(error.to_string()).hint("name another with --state-dir")
+    })?;
+    let log_start = log.metadata().map_or(0, |m| m.len());
+    let mut child = spawn(session, &program, log)
+        .map_err(|e| unreachable(format!("{} cannot be started", program.display())).cause(e.to_string()))?;
+    let began = Instant::now();
+    let mut pause = Duration::from_millis(10);
+    let mut ended: Option<Instant> = None;
+    loop {
+        match Client::connect(&session.paths.socket).await {
+            Ok(client) => return Ok(client),
+            Err(ConnectFailure::Other(error)) => return Err(error),
+            Err(ConnectFailure::Absent(_)) => {}
+        }
+        if ended.is_none() && child.try_wait().is_ok_and(|status| status.is_some()) {
+            ended = Some(Instant::now());
+        }
+        let over = ended.is_some_and(|at| at.elapsed() >= OTHER_LIMIT);
+        if over || began.elapsed() >= START_LIMIT {
+            return Err(not_started(session, &mut child, log_start));
+        }
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(Duration::from_millis(200));
+    }
+}
+
+/// Finds the daemon's executable.
+///
+/// # Errors
+///
+/// `daemon_unreachable` when it is nowhere.
+pub fn program(session: &Session) -> Result<PathBuf, ApiError> {
+    if let Some(given) = session.env.get(PROGRAM_VARIABLE) {
+        return session.env.find_program(given).ok_or_else(|| {
+            let shown = given.to_string_lossy();
+            unreachable(format!("{PROGRAM_VARIABLE} names {shown}, which is no program"))
+        });
+    }
+    let beside = std::env::current_exe().ok().map(|exe| exe.with_file_name("pinacled"));
+    beside.and_then(|path| session.env.find_program(path))
+        .or_else(|| session.env.find_program("pinacled"))
+        .ok_or_else(|| {
+            unreachable("the daemon does not run, and pinacled is not installed".to_owned()).hint(
+                format!("put pinacled beside pinacle-tui or into PATH, or name it in {PROGRAM_VARIABLE}"),
+            )
+        })
+}
+
+fn open_log(paths: &Paths) -> io::Result<File> {
+    DirBuilder::new().recursive(true).mode(0o700).create(&paths.state_dir)?;
+    OpenOptions::new().create(true).append(true).mode(0o600).open(paths.log_file())
+}
+
+/// The daemon gets a process group of its own, so that neither Ctrl-C nor the
+/// end of this terminal reaches it, and no stream of ours but the log.
+fn spawn(session: &Session, program: &std::path::Path, log: File) -> io::Result<Child> {
+    Command::new(program)
+        .arg("--state-dir")
+        .arg(&session.paths.state_dir)
+        .arg("--socket")
+        .arg(&session.paths.socket)
+        .env_clear()
+        .envs(session.env.all())
+        .current_dir("/")
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(log)
+        .process_group(0)
+        .spawn()
+}
+
+fn not_started(session: &Session, child: &mut Child, log_start: u64) -> ApiError {
+    let log = session.paths.log_file();
+    let text = match child.try_wait() {
+        Ok(Some(status)) => format!("the daemon did not start: it ended with {status}"),
+        _ => format!("the daemon does not listen after {} s", START_LIMIT.as_secs()),
+    };
+    let mut error = unreachable(text).hint(format!("its log is {}", log.display()));
+    for line in last_lines(&log, log_start).unwrap_or_default() {
+        error = error.cause(line);
+    }
+    error
+}
+
+/// Returns the last lines of a log after a position.
+fn last_lines(log: &std::path::Path, start: u64) -> io::Result<Vec<String>> {
+    let mut file = File::open(log)?;
+    let length = file.metadata()?.len();
+    file.seek(SeekFrom::Start(start.max(length.saturating_sub(8 * 1024)).min(length)))?;
+    let mut bytes = Vec::new();
+    file.take(8 * 1024).read_to_end(&mut bytes)?;
+    let text = String::from_utf8_lossy(&bytes);
+    let lines: Vec<String> =
+        text.lines().map(plain_line).filter(|line| !line.is_empty()).collect();
+    Ok(lines[lines.len().saturating_sub(LOG_LINES)..].to_vec())
+}
+
+fn unreachable(message: String) -> ApiError {
+    ApiError::new(ErrorKind::DaemonUnreachable, message)
+}
+
+/// Waits until nothing listens on the socket any more.
+///
+/// # Errors
+///
+/// `daemon_unreachable` is never one: that is what is waited for. `busy` when
+/// the daemon is still there after `limit`.
+pub async fn wait_until_gone(session: &Session, limit: Duration) -> Result<(), Failure> {
+    let began = Instant::now();
+    loop {
+        if let Err(ConnectFailure::Absent(_)) = Client::connect(&session.paths.socket).await {
+            return Ok(());
+        }
+        if began.elapsed() >= limit {
+            let text = format!("the daemon is still there after {} s", limit.as_secs());
+            return Err(ApiError::new(ErrorKind::Busy, text).into());
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}

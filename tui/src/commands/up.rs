@@ -1,0 +1,158 @@
+//! `up`: whatever it takes to have the pod of a directory running.
+
+use crate::args::UpArgs;
+use crate::client::Client;
+use crate::commands::config::apply::{self, Applied, Consent};
+use crate::commands::create::{self, Wanted};
+use crate::failure::Failure;
+use crate::lifecycle::{self, ActionReport};
+use crate::locate;
+use crate::prepare;
+use crate::session::{self, Session};
+use crate::spec_file::{self, FILE_NAME, SpecFile};
+use crate::watch;
+use pinacle_protocol::{Isolation, PodAction, PodPhase, PodView};
+use std::path::PathBuf;
+
+/// Makes, updates or starts the pod; then opens the full screen, or prints the
+/// pod's address with `--detach` and away from a terminal.
+///
+/// # Errors
+///
+/// `host_unfit` when the machine cannot run it and may not be prepared;
+/// `invalid_spec`; the daemon's.
+pub async fn run(session: &mut Session, args: UpArgs) -> Result<(), Failure> {
+    let spec = find_spec(session, &args).await?;
+    let client = session.client().await?;
+    let isolation = args.isolation.map(Isolation::from);
+    let dir = spec.file.dir.clone().unwrap_or_else(|| session.cwd.clone());
+    let name = spec_file::name_in(&spec.file.text)
+        .or_else(|| args.name.clone())
+        .or_else(|| spec_file::dir_name(&dir))
+        .unwrap_or_default();
+    let existing = create::existing(session, &client, &dir, &name).await?;
+    let wants = isolation
+        .or(existing.as_ref().map(|pod| pod.isolation))
+        .unwrap_or_else(|| spec_file::isolation_in(&spec.file.text));
+    prepare::ensure(session, &client, wants, args.yes).await?;
+    let report = match existing {
+        Some(pod) => bring_up(session, &client, pod, &spec, &args).await?,
+        None => {
+            if spec.is_made_up && !use_defaults(session, &args).await? {
+                session.console.remark("nothing was made");
+                return Err(Failure::Exit(1));
+            }
+            let wanted = Wanted { spec: spec.file, name: Some(name), host: None, isolation };
+            create::create(session, &client, wanted).await?
+        }
+    };
+    finish(session, &args, &report).await
+}
+
+struct Spec {
+    file: SpecFile,
+    /// The directory has none, and this stands in.
+    is_made_up: bool,
+}
+
+async fn find_spec(session: &mut Session, args: &UpArgs) -> Result<Spec, Failure> {
+    if args.dir == PathBuf::from("-") {
+        let file = spec_file::read(session, &args.dir).await?;
+        return Ok(Spec { file, is_made_up: false });
+    }
+    if let Some(file) = spec_file::find(session, &args.dir)? {
+        return Ok(Spec { file, is_made_up: false });
+    }
+    let dir = session.absolute(&args.dir);
+    let file = SpecFile {
+        shown: "the default spec".to_owned(),
+        text: spec_file::MINIMAL.to_owned(),
+        dir: Some(dir.canonicalize().unwrap_or(dir)),
+    };
+    Ok(Spec { file, is_made_up: true })
+}
+
+async fn use_defaults(session: &mut Session, args: &UpArgs) -> Result<bool, Failure> {
+    let dir = session.absolute(&args.dir);
+    let text = format!("there is no {FILE_NAME} in {}", dir.display());
+    session.console.remark(&text);
+    let question = "make a pod of the smallest tier, without services, from the default spec?";
+    let agreed = session.confirm(question, args.yes, "--yes").await?;
+    if agreed {
+        session.console.remark("using the default spec; `config edit` changes it later");
+    }
+    Ok(agreed)
+}
+
+/// Has a pod that is there already follow its spec file and run.
+async fn bring_up(
+    session: &mut Session,
+    client: &Client,
+    pod: PodView,
+    spec: &Spec,
+    args: &UpArgs,
+) -> Result<ActionReport, Failure> {
+    let pod = settled(session, client, pod).await?;
+    let mut done = None;
+    let detail = client.pod(locate::reference(&pod)).await?;
+    if !spec.is_made_up && detail.spec_text != spec.file.text {
+        let consent = Consent { yes: args.yes, accept_loss: args.accept_loss };
+        match apply::apply(session, client, &pod, &spec.file, consent).await? {
+            Applied::Done(report) => done = Some(report),
+            Applied::Declined => session.console.remark("the pod keeps the spec it has"),
+        }
+    }
+    let pod = lifecycle::refreshed(client, pod).await;
+    let outcome = match pod.phase {
+        PodPhase::Stopped => "started",
+        PodPhase::Failed => "retried",
+        _ => {
+            return Ok(done.unwrap_or_else(|| ActionReport {
+                slug: pod.slug.to_string(),
+                outcome: "running",
+                url: pod.url.clone(),
+                pod: pod.id,
+                operation: None,
+            }));
+        }
+    };
+    let request = PodAction { request_id: session::request_id()?, pod: locate::reference(&pod) };
+    let accepted = client.start(request).await?;
+    let slug = pod.slug.to_string();
+    let operation = lifecycle::settle(session, client, &slug, &accepted).await?;
+    let pod = lifecycle::refreshed(client, pod).await;
+    Ok(ActionReport { pod: pod.id, slug, outcome, url: pod.url, operation })
+}
+
+/// Waits for what the pod is at, so that what follows finds it at rest. How
+/// that ended is seen from the pod's phase afterwards.
+async fn settled(
+    session: &mut Session,
+    client: &Client,
+    pod: PodView,
+) -> Result<PodView, Failure> {
+    let Some(operation) = pod.operation.clone().filter(|_| !session.global.no_wait) else {
+        return Ok(pod);
+    };
+    watch::operation(session, client, pod.slug.as_str(), &operation.id).await?;
+    Ok(lifecycle::refreshed(client, pod).await)
+}
+
+async fn finish(
+    session: &mut Session,
+    args: &UpArgs,
+    report: &ActionReport,
+) -> Result<(), Failure> {
+    lifecycle::report(session, report)?;
+    if session.console.is_json() {
+        return Ok(());
+    }
+    let terminals = session.console.terminals;
+    if terminals.stdin && terminals.stdout && !args.detach && !args.yes {
+        return crate::screen::run(session).await;
+    }
+    match &report.url {
+        Some(url) => session.console.line(&crate::sanitize::plain_line(url)),
+        None => session.console.line(&report.slug),
+    }
+}

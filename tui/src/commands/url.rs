@@ -1,0 +1,121 @@
+//! `url`: the address of a pod, of a port in it or of one of its tabs. With
+//! `--json` `{"pod", "name", "port", "url"}`.
+
+use crate::args::UrlArgs;
+use crate::client::Client;
+use crate::failure::Failure;
+use crate::locate;
+use crate::session::Session;
+use pinacle_protocol::{ApiError, ErrorKind, PodDetail};
+use serde::Serialize;
+
+/// An address, and what it leads to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Address {
+    /// The pod's slug.
+    pub pod: String,
+    /// The tab's name, when it is one's.
+    pub name: Option<String>,
+    /// The port in the pod, when known.
+    pub port: Option<u16>,
+    /// The address.
+    pub url: String,
+}
+
+/// Prints it.
+///
+/// # Errors
+///
+/// As [`address`].
+pub async fn run(session: &mut Session, args: UrlArgs) -> Result<(), Failure> {
+    let client = session.client().await?;
+    let address = address(session, &client, args).await?;
+    if session.console.is_json() {
+        return session.console.json(&address);
+    }
+    session.console.line(&crate::sanitize::plain_line(&address.url))
+}
+
+/// Finds the address that is meant. A single word that is no pod is taken as
+/// a port or tab of the directory's pod.
+///
+/// # Errors
+///
+/// `not_found` for an unknown pod or tab, `wrong_phase` while the pod has no port.
+pub async fn address(
+    session: &Session,
+    client: &Client,
+    args: UrlArgs,
+) -> Result<Address, Failure> {
+    let (pod, target) = match (args.pod, args.target) {
+        (Some(word), None) => match locate::pod(session, client, Some(&word)).await {
+            Ok(pod) => (pod, None),
+            Err(not_found) => match locate::pod(session, client, None).await {
+                Ok(pod) => {
+                    let detail = client.pod(locate::reference(&pod)).await?;
+                    // The word may be a misspelt pod as well: that error says more.
+                    return find(&detail, Some(&word)).map_err(|e| match e.kind {
+                        ErrorKind::NotFound => not_found,
+                        _ => e.into(),
+                    });
+                }
+                Err(_) => return Err(not_found),
+            },
+        },
+        (pod, target) => (locate::pod(session, client, pod.as_deref()).await?, target),
+    };
+    let detail = client.pod(locate::reference(&pod)).await?;
+    Ok(find(&detail, target.as_deref())?)
+}
+
+/// Finds the address of a port or tab of a pod.
+///
+/// # Errors
+///
+/// As [`address`].
+pub fn find(detail: &PodDetail, target: Option<&str>) -> Result<Address, ApiError> {
+    let pod = &detail.pod;
+    let slug = pod.slug.to_string();
+    let of_tab = |tab: &pinacle_protocol::TabView| Address {
+        pod: slug.clone(),
+        name: Some(tab.name.clone()),
+        port: Some(tab.port),
+        url: tab.url.clone(),
+    };
+    let Some(published) = pod.port else {
+        let text = format!("{slug} has no address: it is {}", pod.phase.as_str());
+        return Err(ApiError::new(ErrorKind::WrongPhase, text)
+            .hint(format!("start it with `pinacle-tui start {slug}`")));
+    };
+    let Some(target) = target else {
+        let first = detail.tabs.first().map(of_tab);
+        let own = pod.url.clone().map(|url| Address { pod: slug.clone(), name: None, port: None, url });
+        let text = format!("{slug} has neither tabs nor a default port");
+        return first
+            .or(own)
+            .ok_or_else(|| ApiError::new(ErrorKind::NotFound, text).hint("name a port in the pod"));
+    };
+    if let Some(tab) = detail.tabs.iter().find(|t| t.name.eq_ignore_ascii_case(target)) {
+        return Ok(of_tab(tab));
+    }
+    match target.parse::<u16>() {
+        Ok(port) if port > 0 => {
+            let tab = detail.tabs.iter().find(|t| t.port == port);
+            Ok(tab.map_or_else(
+                || Address {
+                    pod: slug.clone(),
+                    name: None,
+                    port: Some(port),
+                    url: format!("http://localhost-{port}.pod-{slug}.localhost:{published}"),
+                },
+                of_tab,
+            ))
+        }
+        _ => {
+            let names: Vec<&str> = detail.tabs.iter().map(|t| t.name.as_str()).collect();
+            let text = format!("{slug} has no tab {target:?}, and that is no port from 1 to 65535");
+            let error = ApiError::new(ErrorKind::NotFound, text);
+            Err(if names.is_empty() { error } else { error.hint(format!("tabs: {}", names.join(", "))) })
+        }
+    }
+}

@@ -1,0 +1,146 @@
+//! Which pod is meant: by what was typed, or by the directory.
+
+use crate::client::Client;
+use crate::failure::Failure;
+use crate::origins::Origins;
+use crate::session::Session;
+use crate::spec_file::{self, FILE_NAME};
+use pinacle_protocol::{ApiError, ErrorKind, PodRef, PodView};
+use std::path::Path;
+
+/// How alike a slug must be to be suggested, from 0 to 1.
+const ALIKE: f64 = 0.6;
+
+/// Finds the pod that `given` names, or the directory's.
+///
+/// # Errors
+///
+/// `not_found` with the slugs that come near; [`Failure::Usage`] when nothing
+/// was given and the directory has no spec.
+pub async fn pod(
+    session: &Session,
+    client: &Client,
+    given: Option<&str>,
+) -> Result<PodView, Failure> {
+    let pods = client.inventory().await?.pods;
+    match given {
+        Some(name) => Ok(by_name(&pods, name)?.clone()),
+        None => of_directory(session, &pods),
+    }
+}
+
+/// Finds all pods that are named, or the directory's.
+///
+/// # Errors
+///
+/// As [`pod`], for the first that is not found.
+pub async fn pods(
+    session: &Session,
+    client: &Client,
+    given: &[String],
+) -> Result<Vec<PodView>, Failure> {
+    let pods = client.inventory().await?.pods;
+    if given.is_empty() {
+        return Ok(vec![of_directory(session, &pods)?]);
+    }
+    let mut found: Vec<PodView> = Vec::new();
+    for name in given {
+        let pod = by_name(&pods, name)?;
+        if !found.iter().any(|p| p.id == pod.id) {
+            found.push(pod.clone());
+        }
+    }
+    Ok(found)
+}
+
+/// Returns how a request names a pod that was found.
+pub fn reference(pod: &PodView) -> PodRef {
+    PodRef(pod.id.to_string())
+}
+
+/// Finds a pod by slug, id, or the start of its id.
+///
+/// # Errors
+///
+/// `not_found` with the slugs that come near, `conflict` when several ids fit.
+pub fn by_name<'a>(pods: &'a [PodView], name: &str) -> Result<&'a PodView, ApiError> {
+    let exact = |p: &&PodView| p.slug.as_str() == name || p.id.as_str() == name;
+    if let Some(pod) = pods.iter().find(exact) {
+        return Ok(pod);
+    }
+    let fitting: Vec<&PodView> = if name.len() >= 4 {
+        pods.iter().filter(|p| p.id.as_str().starts_with(name)).collect()
+    } else {
+        Vec::new()
+    };
+    match fitting.as_slice() {
+        [pod] => Ok(pod),
+        [] => Err(not_found(format!("there is no pod {name:?}"), pods, name)),
+        several => {
+            let slugs: Vec<&str> = several.iter().map(|p| p.slug.as_str()).collect();
+            let text = format!("several pods have an id that starts with {name:?}");
+            Err(ApiError::new(ErrorKind::Conflict, text)
+                .hint(format!("name one by its slug: {}", slugs.join(", "))))
+        }
+    }
+}
+
+/// Finds the pod of a directory: the one made from it, else the one whose name
+/// it would get, unless that was made from another directory that is still there.
+pub fn in_directory<'a>(
+    session: &Session,
+    pods: &'a [PodView],
+    dir: &Path,
+    name: &str,
+) -> Option<&'a PodView> {
+    let origins = Origins::new(&session.paths.state_dir);
+    let dir = dir.canonicalize().unwrap_or_else(|_| dir.to_owned());
+    let same_name = |p: &PodView| {
+        p.name == name || spec_file::slug_of(name).is_some_and(|slug| slug == p.slug)
+    };
+    let made_here: Vec<&PodView> =
+        pods.iter().filter(|p| origins.of(&p.id).as_deref() == Some(dir.as_path())).collect();
+    if let [pod] = made_here.as_slice() {
+        return Some(pod);
+    }
+    let candidates = if made_here.is_empty() { pods.iter().collect() } else { made_here };
+    candidates.into_iter().filter(|p| same_name(p)).find(|p| {
+        origins.of(&p.id).is_none_or(|origin| origin == dir || !origin.is_dir())
+    })
+}
+
+fn of_directory(session: &Session, pods: &[PodView]) -> Result<PodView, Failure> {
+    let Some(dir) = spec_file::nearest(&session.cwd) else {
+        let slugs: Vec<&str> = pods.iter().map(|p| p.slug.as_str()).take(10).collect();
+        let which = if slugs.is_empty() {
+            "there are no pods yet".to_owned()
+        } else {
+            format!("pods: {}", slugs.join(", "))
+        };
+        let text = format!("no pod is named, and neither here nor above is a {FILE_NAME}; {which}");
+        return Err(Failure::Usage(text));
+    };
+    let text = std::fs::read_to_string(dir.join(FILE_NAME)).unwrap_or_default();
+    let name = spec_file::name_in(&text).or_else(|| spec_file::dir_name(&dir)).unwrap_or_default();
+    in_directory(session, pods, &dir, &name).cloned().ok_or_else(|| {
+        let text = format!("{} has no pod yet", dir.display());
+        let mut error = not_found(text, pods, &name);
+        error.hint.get_or_insert_with(|| "`pinacle-tui up` makes it".to_owned());
+        error.into()
+    })
+}
+
+fn not_found(message: String, pods: &[PodView], name: &str) -> ApiError {
+    let error = ApiError::new(ErrorKind::NotFound, message);
+    let mut near: Vec<(f64, &str)> = pods
+        .iter()
+        .map(|p| (strsim::jaro_winkler(p.slug.as_str(), name), p.slug.as_str()))
+        .filter(|(alike, _)| *alike >= ALIKE)
+        .collect();
+    near.sort_by(|a, b| b.0.total_cmp(&a.0));
+    let near: Vec<&str> = near.into_iter().take(3).map(|(_, slug)| slug).collect();
+    if near.is_empty() {
+        return error;
+    }
+    error.hint(format!("did you mean {}?", near.join(" or ")))
+}

@@ -1,0 +1,231 @@
+//! What one run of the program stands on: its streams, its environment and the
+//! daemon it talks to. All of it is given from outside, so tests run whole
+//! commands in their own process.
+
+use crate::args::Global;
+use crate::autostart;
+use crate::client::Client;
+use crate::failure::Failure;
+use crate::output::{Console, Input};
+use pinacle_protocol::paths::Paths;
+use pinacle_protocol::{ApiError, ErrorKind, RequestId};
+use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
+use std::io::BufRead;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use tokio::sync::Notify;
+
+/// Environment variables of one run.
+#[derive(Debug, Clone, Default)]
+pub struct Environment(BTreeMap<OsString, OsString>);
+
+impl Environment {
+    /// Takes those of this process.
+    pub fn of_process() -> Self {
+        Self(std::env::vars_os().collect())
+    }
+
+    /// Returns a variable's value; an empty one counts as unset.
+    pub fn get(&self, name: impl AsRef<OsStr>) -> Option<&OsStr> {
+        self.0.get(name.as_ref()).map(OsString::as_os_str).filter(|v| !v.is_empty())
+    }
+
+    /// Returns every variable, for a child.
+    pub fn all(&self) -> &BTreeMap<OsString, OsString> {
+        &self.0
+    }
+
+    /// Returns the program of this name in `PATH`, or the path itself when it is one.
+    pub fn find_program(&self, name: impl AsRef<Path>) -> Option<PathBuf> {
+        let name = name.as_ref();
+        if name.components().count() > 1 {
+            return is_executable(name).then(|| name.to_owned());
+        }
+        std::env::split_paths(self.get("PATH")?)
+            .map(|dir| dir.join(name))
+            .find(|path| is_executable(path))
+    }
+}
+
+impl<K: Into<OsString>, V: Into<OsString>> FromIterator<(K, V)> for Environment {
+    fn from_iter<I: IntoIterator<Item = (K, V)>>(iter: I) -> Self {
+        Self(iter.into_iter().map(|(k, v)| (k.into(), v.into())).collect())
+    }
+}
+
+fn is_executable(path: &Path) -> bool {
+    use std::os::unix::fs::PermissionsExt;
+    path.metadata().is_ok_and(|m| m.is_file() && m.permissions().mode() & 0o111 != 0)
+}
+
+/// Tells a run that the user pressed Ctrl-C. Cloned handles mean the same one.
+#[derive(Debug, Clone, Default)]
+pub struct Interrupt(Arc<Notify>);
+
+impl Interrupt {
+    /// Tells everybody who waits now.
+    pub fn raise(&self) {
+        self.0.notify_waiters();
+    }
+
+    /// Waits for the next time it is raised.
+    pub async fn raised(&self) {
+        self.0.notified().await;
+    }
+}
+
+/// Where a run takes place.
+pub struct Surroundings {
+    /// Its streams.
+    pub console: Console,
+    /// Its environment variables.
+    pub env: Environment,
+    /// Its working directory, absolute.
+    pub cwd: PathBuf,
+    /// Raised when the user presses Ctrl-C.
+    pub interrupt: Interrupt,
+}
+
+/// One run.
+pub struct Session {
+    /// Its streams.
+    pub console: Console,
+    /// Its environment variables.
+    pub env: Environment,
+    /// Its working directory, absolute.
+    pub cwd: PathBuf,
+    /// Raised when the user presses Ctrl-C.
+    pub interrupt: Interrupt,
+    /// Options of every command.
+    pub global: Global,
+    /// Where the daemon is.
+    pub paths: Paths,
+}
+
+impl Session {
+    /// Connects to the daemon, starting it when it does not run. On a terminal
+    /// a daemon of another version is replaced after asking.
+    ///
+    /// # Errors
+    ///
+    /// `daemon_unreachable` or `version_mismatch`, with the next step.
+    pub async fn client(&mut self) -> Result<Client, Failure> {
+        match autostart::connect(self).await {
+            Err(error) if error.kind == ErrorKind::VersionMismatch && self.console.can_ask() => {
+                self.console.error(&error);
+                let question = "restart the daemon now? Pods keep running.";
+                if !self.ask(question).await? {
+                    return Err(Failure::Exit(crate::failure::exit_code(error.kind)));
+                }
+                crate::commands::daemon::restart::replace(self).await?;
+                Ok(autostart::connect(self).await?)
+            }
+            other => Ok(other?),
+        }
+    }
+
+    /// Asks a question with *no* as the default.
+    ///
+    /// # Errors
+    ///
+    /// The end of the run when Ctrl-C is pressed.
+    pub async fn ask(&mut self, question: &str) -> Result<bool, Failure> {
+        let answer = self.prompt(&format!("{question} [y/N] ")).await?;
+        Ok(matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes"))
+    }
+
+    /// Asks, or takes `--yes`, or refuses where nobody can answer.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure::Usage`] without a terminal: the option to be given is named.
+    pub async fn confirm(
+        &mut self,
+        question: &str,
+        given: bool,
+        option: &str,
+    ) -> Result<bool, Failure> {
+        if given {
+            return Ok(true);
+        }
+        if !self.console.can_ask() {
+            let text = format!("{question} There is no terminal to ask on: repeat with {option}");
+            return Err(Failure::Usage(text));
+        }
+        self.ask(question).await
+    }
+
+    /// Shows `prompt` and returns the line that is typed; empty at end of input.
+    ///
+    /// # Errors
+    ///
+    /// The end of the run when Ctrl-C is pressed.
+    pub async fn prompt(&mut self, prompt: &str) -> Result<String, Failure> {
+        self.console.write_err(prompt.as_bytes());
+        if let Input::Bytes(bytes) = &mut self.console.input {
+            let end = bytes.iter().position(|b| *b == b'\n').map_or(bytes.len(), |i| i + 1);
+            let line: Vec<u8> = bytes.drain(..end).collect();
+            return Ok(String::from_utf8_lossy(&line).into_owned());
+        }
+        let reading = tokio::task::spawn_blocking(|| {
+            let mut line = String::new();
+            // An unreadable terminal gives no answer, which means no.
+            std::io::stdin().lock().read_line(&mut line).unwrap_or_default();
+            line
+        });
+        tokio::select! {
+            line = reading => Ok(line.unwrap_or_default()),
+            () = self.interrupt.raised() => Err(Failure::interrupted()),
+        }
+    }
+
+    /// Reads all of standard input.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be read or is not UTF-8.
+    pub async fn read_input(&mut self) -> Result<String, Failure> {
+        let bytes = match std::mem::replace(&mut self.console.input, Input::Bytes(Vec::new())) {
+            Input::Bytes(bytes) => bytes,
+            Input::Inherit => {
+                let mut bytes = Vec::new();
+                use tokio::io::AsyncReadExt;
+                let mut stdin = tokio::io::stdin();
+                stdin
+                    .read_to_end(&mut bytes)
+                    .await
+                    .map_err(|e| Failure::local("standard input cannot be read", &e))?;
+                bytes
+            }
+        };
+        String::from_utf8(bytes).map_err(|_| {
+            ApiError::new(ErrorKind::InvalidSpec, "standard input is not UTF-8 text").into()
+        })
+    }
+
+    /// Makes a child's command with this run's environment and directory.
+    pub fn child(&self, program: &Path) -> tokio::process::Command {
+        let mut command = tokio::process::Command::new(program);
+        command.env_clear().envs(self.env.all()).current_dir(&self.cwd);
+        command
+    }
+
+    /// Returns `path` seen from this run's directory.
+    pub fn absolute(&self, path: &Path) -> PathBuf {
+        self.cwd.join(path)
+    }
+}
+
+/// Makes a name for a request that no other has.
+///
+/// # Errors
+///
+/// When the system gives no random bytes.
+pub fn request_id() -> Result<RequestId, Failure> {
+    let mut bytes = [0_u8; 16];
+    getrandom::fill(&mut bytes)
+        .map_err(|e| Failure::local("the system gives no random bytes", &e))?;
+    let text: String = bytes.iter().map(|b| format!("{b:02x}")).collect();
+    RequestId::new(text).map_err(|e| Failure::local("a request cannot be named", &e))
+}

@@ -1,0 +1,128 @@
+//! Finds and reads the `pinacle.yaml` a command means.
+
+use crate::failure::Failure;
+use crate::session::Session;
+use pinacle_protocol::{ApiError, ErrorKind, Slug};
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// The file's name.
+pub const FILE_NAME: &str = "pinacle.yaml";
+
+/// The spec that stands in where a directory has none: every default.
+pub const MINIMAL: &str = "version: \"1.0\"\nservices: []\n";
+
+/// A spec file as it was read.
+#[derive(Debug, Clone)]
+pub struct SpecFile {
+    /// As findings call it: the path as given, `-` for standard input.
+    pub shown: String,
+    /// Its text.
+    pub text: String,
+    /// The directory it belongs to; `None` for standard input.
+    pub dir: Option<PathBuf>,
+}
+
+impl SpecFile {
+    /// Returns the name a pod made from it gets: the spec's own, else the directory's.
+    pub fn pod_name(&self) -> Option<String> {
+        name_in(&self.text).or_else(|| self.dir.as_deref().and_then(dir_name))
+    }
+}
+
+/// Reads what `source` names: a file, a directory with a `pinacle.yaml`, or
+/// `-` for standard input.
+///
+/// # Errors
+///
+/// `not_found` when there is no such file; other kinds when it cannot be read.
+pub async fn read(session: &mut Session, source: &Path) -> Result<SpecFile, Failure> {
+    if source == Path::new("-") {
+        let text = session.read_input().await?;
+        return Ok(SpecFile { shown: "-".to_owned(), text, dir: None });
+    }
+    find(session, source)?.ok_or_else(|| {
+        let shown = session.absolute(source);
+        ApiError::new(
+            ErrorKind::NotFound,
+            format!("there is no {FILE_NAME} in {}", shown.display()),
+        )
+        .hint("write one, or name another file; `pinacle-tui up` also does without")
+        .into()
+    })
+}
+
+/// Reads what `source` names, or nothing when it is a directory without a spec.
+///
+/// # Errors
+///
+/// `not_found` when `source` itself is not there.
+pub fn find(session: &Session, source: &Path) -> Result<Option<SpecFile>, Failure> {
+    let path = session.absolute(source);
+    let metadata = path.metadata().map_err(|e| unreadable(&path, &e))?;
+    let (file, shown) = if metadata.is_dir() {
+        let shown = if source == Path::new(".") {
+            PathBuf::from(FILE_NAME)
+        } else {
+            source.join(FILE_NAME)
+        };
+        (path.join(FILE_NAME), shown)
+    } else {
+        (path, source.to_owned())
+    };
+    match std::fs::read_to_string(&file) {
+        Ok(text) => {
+            let dir = file.canonicalize().unwrap_or(file).parent().map(Path::to_owned);
+            Ok(Some(SpecFile { shown: shown.display().to_string(), text, dir }))
+        }
+        Err(error) if metadata.is_dir() && error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(unreadable(&file, &error)),
+    }
+}
+
+/// Returns the nearest directory with a spec, from `cwd` upwards.
+pub fn nearest(cwd: &Path) -> Option<PathBuf> {
+    cwd.ancestors().find(|dir| dir.join(FILE_NAME).is_file()).map(Path::to_owned)
+}
+
+/// Returns a directory's own name.
+pub fn dir_name(dir: &Path) -> Option<String> {
+    let dir = dir.canonicalize().unwrap_or_else(|_| dir.to_owned());
+    dir.file_name().map(|name| name.to_string_lossy().into_owned())
+}
+
+/// Returns the value of a top-level `name`. Reads lines, not YAML: good enough
+/// to guess which pod is meant, and the daemon has the last word.
+pub fn name_in(text: &str) -> Option<String> {
+    let value = text.lines().find_map(|line| line.strip_prefix("name:"))?.trim();
+    let value = match value.chars().next() {
+        Some(quote @ ('"' | '\'')) => value[1..].split(quote).next().unwrap_or_default(),
+        _ => value.split(" #").next().unwrap_or_default().trim(),
+    };
+    (!value.is_empty()).then(|| value.to_owned())
+}
+
+/// Returns the slug a name gives: lower case, everything else a dash.
+pub fn slug_of(name: &str) -> Option<Slug> {
+    let mut text = String::new();
+    for c in name.chars() {
+        if c.is_ascii_alphanumeric() {
+            text.push(c.to_ascii_lowercase());
+        } else if !text.is_empty() && !text.ends_with('-') {
+            text.push('-');
+        }
+    }
+    text.truncate(40);
+    Slug::new(text.trim_end_matches('-')).ok()
+}
+
+fn unreadable(path: &Path, error: &io::Error) -> Failure {
+    let kind = match error.kind() {
+        io::ErrorKind::NotFound => ErrorKind::NotFound,
+        io::ErrorKind::InvalidData => ErrorKind::InvalidSpec,
+        _ => ErrorKind::Internal,
+    };
+    ApiError::new(kind, format!("{} cannot be read", path.display()))
+        .cause(error.to_string())
+        .into()
+}
