@@ -1,5 +1,164 @@
 //! The daemon: the shell around the core.
+//!
+//! [`run`] puts the parts together: the store, the journals, one task for each
+//! host, the driver that owns the core's state, and the socket. Everything it
+//! needs from outside is handed in, so a test runs the same code.
+
+pub mod backend;
 pub mod clock;
+mod driver;
+mod effects;
 pub mod engine;
+pub mod events;
+pub mod fail;
+mod host_task;
+pub mod image;
 pub mod journal;
+pub mod publish;
+pub mod rpc;
+pub mod settings;
 pub mod store;
+#[cfg(feature = "testing")]
+pub mod testing;
+
+pub use driver::DriverHandle;
+
+use backend::{Backend, StopSwitch};
+use clock::Clock;
+use engine::Engine;
+use events::EventHub;
+use host_task::HostTask;
+use journal::Journal;
+use pinacle_core::State;
+use pinacle_core::event::Now;
+use pinacle_core::record::Record;
+use pinacle_protocol::{HostId, OwnerId, PROTOCOL_VERSION, ServerInfo};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+use store::{StoreError, StoreHandle};
+use tokio::net::UnixListener;
+use tokio::sync::Notify;
+use tokio::task::JoinSet;
+
+/// Pause between two exports of the store, when something changed.
+const EXPORT_EVERY: Duration = Duration::from_secs(300);
+/// Pause between two sweeps of the journals.
+const SWEEP_EVERY: Duration = Duration::from_secs(3_600);
+
+/// Everything the daemon needs from outside.
+pub struct Deps {
+    /// Where clients come in; already bound.
+    pub listener: UnixListener,
+    /// The store, open.
+    pub store: StoreHandle,
+    /// What was in it.
+    pub records: Vec<Record>,
+    /// The journals, open.
+    pub journal: Journal,
+    /// Engines by host.
+    pub engines: BTreeMap<HostId, Arc<dyn Engine>>,
+    /// Time and randomness.
+    pub clock: Clock,
+    /// This daemon's owner id.
+    pub owner: OwnerId,
+    /// The user's settings.
+    pub settings: settings::Settings,
+    /// The state directory, for `server_info`.
+    pub state_dir: PathBuf,
+    /// Ends the daemon.
+    pub stop: StopSwitch,
+}
+
+/// Runs the daemon until `deps.stop` is triggered, then drains. Pods keep running.
+///
+/// # Errors
+///
+/// The store failed; nothing that was not stored was acknowledged.
+pub async fn run(deps: Deps) -> Result<(), StoreError> {
+    let Deps { listener, store, records, journal, engines, clock, owner, .. } = deps;
+    let engines = Arc::new(engines);
+    let mut core = pinacle_core::settings::Settings::new(owner.clone(), clock.random_u64());
+    core.ports = deps.settings.ports.first..=deps.settings.ports.last;
+    if let Some(pool) = deps.settings.pool() {
+        core.pool = pool;
+    }
+    let now = Now { wall: clock.now(), mono_ms: clock.monotonic_ms() };
+    for record in &records {
+        if let Record::Pod(pod) = record {
+            journal.set_secrets(&pod.id, pod.spec.secret_values());
+        }
+    }
+    let state = State::load(core, engines.keys().cloned(), records, now);
+    let events = Arc::new(EventHub::new(clock.random_u64()));
+    let effects = effects::Effects::new(engines.clone(), journal.clone());
+    let (driver, handle) =
+        driver::Driver::new(state, store.clone(), clock.clone(), effects, events);
+
+    let mut tasks = JoinSet::new();
+    let mut pokes = BTreeMap::new();
+    for (host, engine) in engines.iter() {
+        let poke = Arc::new(Notify::new());
+        pokes.insert(host.clone(), poke.clone());
+        let task = HostTask {
+            host: host.clone(),
+            engine: engine.clone(),
+            inputs: handle.inputs(),
+            poke,
+            clock: clock.clone(),
+        };
+        tasks.spawn(task.run());
+    }
+    tasks.spawn(housekeeping(store.clone(), journal.clone(), clock.clone()));
+    let backend = Backend {
+        driver: handle,
+        journal: journal.clone(),
+        engines,
+        pokes: Arc::new(pokes),
+        info: Arc::new(server_info(owner, deps.state_dir, &clock)),
+        stop: deps.stop.clone(),
+        clock: clock.clone(),
+    };
+    let serving = rpc::serve(listener, backend);
+    let stop = deps.stop.clone();
+    // If the driver ends by itself the store has failed: everything else ends too.
+    let driving = async {
+        let result = driver.run(stop.triggered()).await;
+        stop.trigger();
+        result
+    };
+    let ((), result) = tokio::join!(serving, driving);
+    tasks.shutdown().await;
+    journal.sync_all().await;
+    result?;
+    store.export().await
+}
+
+async fn housekeeping(store: StoreHandle, journal: Journal, clock: Clock) {
+    let mut since_sweep = SWEEP_EVERY;
+    loop {
+        if since_sweep >= SWEEP_EVERY {
+            journal.sweep().await;
+            since_sweep = Duration::ZERO;
+        }
+        clock.sleep(EXPORT_EVERY).await;
+        since_sweep += EXPORT_EVERY;
+        if let Err(error) = store.export().await {
+            tracing::warn!(error = error.to_api().chain(), "cannot export the store");
+        }
+    }
+}
+
+fn server_info(owner: OwnerId, state_dir: PathBuf, clock: &Clock) -> ServerInfo {
+    let executable = std::env::current_exe().unwrap_or_default();
+    ServerInfo {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        protocol: PROTOCOL_VERSION,
+        pid: std::process::id(),
+        owner,
+        state_dir: state_dir.display().to_string(),
+        started_at: clock.now(),
+        executable: executable.display().to_string(),
+    }
+}

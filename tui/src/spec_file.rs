@@ -2,7 +2,7 @@
 
 use crate::failure::Failure;
 use crate::session::Session;
-use pinacle_protocol::{ApiError, ErrorKind, Slug};
+use pinacle_protocol::{ApiError, ErrorKind, Isolation, Slug};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -94,7 +94,23 @@ pub fn dir_name(dir: &Path) -> Option<String> {
 /// Returns the value of a top-level `name`. Reads lines, not YAML: good enough
 /// to guess which pod is meant, and the daemon has the last word.
 pub fn name_in(text: &str) -> Option<String> {
-    let value = text.lines().find_map(|line| line.strip_prefix("name:"))?.trim();
+    top_level(text, "name")
+}
+
+/// Returns the isolation a spec asks for, read the same way.
+pub fn isolation_in(text: &str) -> Isolation {
+    match top_level(text, "isolation").as_deref() {
+        Some("runc") => Isolation::Runc,
+        _ => Isolation::Gvisor,
+    }
+}
+
+fn top_level(text: &str, key: &str) -> Option<String> {
+    let after = |line: &'_ str| -> Option<String> {
+        line.strip_prefix(key)?.strip_prefix(':').map(str::to_owned)
+    };
+    let value = text.lines().find_map(after)?;
+    let value = value.trim();
     let value = match value.chars().next() {
         Some(quote @ ('"' | '\'')) => value[1..].split(quote).next().unwrap_or_default(),
         _ => value.split(" #").next().unwrap_or_default().trim(),

@@ -35,4 +35,4 @@ mod view;
 
 pub use state::{Changed, State};
 pub use step::Step;
-pub use view::pod_url;
+pub use view::{config_plan, pod_url};

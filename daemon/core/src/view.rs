@@ -1,7 +1,6 @@
 //! What clients see of the state.
 
 use crate::complete::pending_change;
-use crate::event::SlugChoice;
 use crate::names;
 use crate::record::{OperationRecord, PodRecord};
 use crate::spec::{Impact, PodSpec, SpecDiff, diff};
@@ -110,53 +109,38 @@ impl State {
         self.operations.get(id).map(OperationRecord::view)
     }
 
-    /// Returns what applying a spec to a pod would do; changes nothing.
-    pub fn config_plan(
-        &self,
-        id: &PodId,
-        spec: &PodSpec,
-        mut diagnostics: Vec<Diagnostic>,
-    ) -> Option<ConfigPlan> {
-        let record = &self.pods.get(id)?.record;
-        let change = diff(&record.spec, spec);
-        let waiting = pending_change(record);
-        let recreates = change.needs_recreate() || waiting.needs_recreate();
-        if let Some(taken) = self.slug_taken(record, spec) {
-            diagnostics.push(taken);
-        }
-        let lost = if recreates && record.applied.is_some() {
-            vec!["files outside /workspace and the home directory: the container is made again".into()]
-        } else {
-            Vec::new()
-        };
-        Some(ConfigPlan {
-            base: record.spec_revision,
-            changes: changes(&change),
-            restarts: change.restarts(),
-            recreates,
-            lost,
-            diagnostics,
-        })
+    /// Returns what clients see of every operation that is kept.
+    pub fn operation_views(&self) -> impl Iterator<Item = OperationView> {
+        self.operations.values().map(OperationRecord::view)
     }
 
-    fn slug_taken(&self, record: &PodRecord, spec: &PodSpec) -> Option<Diagnostic> {
-        let slug = Slug::new(spec.slug.clone()?).ok()?;
-        if slug == record.slug {
-            return None;
-        }
-        let error = self.choose_slug(slug, SlugChoice::Explicit).err()?;
-        Some(Diagnostic {
-            severity: pinacle_protocol::diagnostic::Severity::Error,
-            span: pinacle_protocol::diagnostic::Span {
-                line: 1,
-                column: 1,
-                end_line: 1,
-                end_column: 1,
-            },
-            path: "slug".to_owned(),
-            message: error.message,
-            hint: error.hint,
-        })
+    /// Returns the ids of the pods on a host.
+    pub fn pods_of(&self, host: &HostId) -> Vec<PodId> {
+        self.pods_on(host)
+    }
+}
+
+/// Returns what applying a spec to a pod would do; changes nothing. Whether a new slug
+/// is free is only known when it is applied.
+pub fn config_plan(
+    record: &PodRecord,
+    spec: &PodSpec,
+    diagnostics: Vec<Diagnostic>,
+) -> ConfigPlan {
+    let change = diff(&record.spec, spec);
+    let recreates = change.needs_recreate() || pending_change(record).needs_recreate();
+    let lost = if recreates && record.applied.is_some() {
+        vec!["files outside /workspace and the home directory: the container is made again".into()]
+    } else {
+        Vec::new()
+    };
+    ConfigPlan {
+        base: record.spec_revision,
+        changes: changes(&change),
+        restarts: change.restarts(),
+        recreates,
+        lost,
+        diagnostics,
     }
 }
 

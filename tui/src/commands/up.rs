@@ -12,7 +12,6 @@ use crate::session::{self, Session};
 use crate::spec_file::{self, FILE_NAME, SpecFile};
 use crate::watch;
 use pinacle_protocol::{Isolation, PodAction, PodPhase, PodView};
-use std::path::PathBuf;
 
 /// Makes, updates or starts the pod; then opens the full screen, or prints the
 /// pod's address with `--detach` and away from a terminal.
@@ -56,7 +55,7 @@ struct Spec {
 }
 
 async fn find_spec(session: &mut Session, args: &UpArgs) -> Result<Spec, Failure> {
-    if args.dir == PathBuf::from("-") {
+    if args.dir.as_os_str() == "-" {
         let file = spec_file::read(session, &args.dir).await?;
         return Ok(Spec { file, is_made_up: false });
     }
@@ -148,7 +147,7 @@ async fn finish(
         return Ok(());
     }
     let terminals = session.console.terminals;
-    if terminals.stdin && terminals.stdout && !args.detach && !args.yes {
+    if terminals.stdin && terminals.stdout && !args.detach {
         return crate::screen::run(session).await;
     }
     match &report.url {

@@ -68,8 +68,10 @@ macro_rules! catalogue {
 
 catalogue! {
     /// How much of a host a pod gets when `resources` says nothing else.
+    #[derive(Default)]
     Tier, "tier" {
         /// Half a CPU, 1 GiB of memory, 10 GiB of storage.
+        #[default]
         Small = "dev.small",
         /// 1 CPU, 2 GiB of memory, 20 GiB of storage.
         Medium = "dev.medium",
@@ -77,12 +79,6 @@ catalogue! {
         Large = "dev.large",
         /// 4 CPUs, 8 GiB of memory, 80 GiB of storage.
         Xlarge = "dev.xlarge",
-    }
-}
-
-impl Default for Tier {
-    fn default() -> Self {
-        Self::Small
     }
 }
 
@@ -95,7 +91,13 @@ impl Tier {
             Self::Large => (2000, 4, 40, 2048),
             Self::Xlarge => (4000, 8, 80, 4096),
         };
-        Limits { cpu_milli, memory_mib: gib * 1024, storage_gib, pids, nofile: 65536 }
+        Limits {
+            cpu_milli,
+            memory_mib: gib * 1024,
+            storage_gib,
+            pids,
+            nofile: 65536,
+        }
     }
 }
 

@@ -44,12 +44,26 @@ impl<'n> Fields<'n> {
             wrong_type(at, keys.what, keys.example, report);
             return None;
         };
-        for entry in entries {
-            if !keys.known.contains(&entry.key.as_str()) {
-                unknown_key(&at.path, entry, keys, report);
+        let mut unknown = entries
+            .iter()
+            .filter(|entry| !keys.known.contains(&entry.key.as_str()))
+            .peekable();
+        if unknown.peek().is_some() {
+            let normal: Vec<_> = keys
+                .known
+                .iter()
+                .map(|key| (*key, normalized(key)))
+                .collect();
+            for entry in unknown {
+                unknown_key(&at.path, entry, keys, &normal, report);
             }
         }
-        Some(Self { path: at.path.clone(), span: at.span, entries, example: keys.example })
+        Some(Self {
+            path: at.path.clone(),
+            span: at.span,
+            entries,
+            example: keys.example,
+        })
     }
 
     /// Returns the value of a key. A key without a value is reported and counts as not given.
@@ -65,16 +79,15 @@ impl<'n> Fields<'n> {
             );
             return None;
         }
-        Some(At { path, span: entry.value.span, node: &entry.value })
+        Some(At {
+            path,
+            span: entry.value.span,
+            node: &entry.value,
+        })
     }
 
     /// Returns the value of a key that has two spellings, of which one may be used.
-    pub(super) fn either(
-        &self,
-        key: &str,
-        other: &str,
-        report: &mut Report<'_>,
-    ) -> Option<At<'n>> {
+    pub(super) fn either(&self, key: &str, other: &str, report: &mut Report<'_>) -> Option<At<'n>> {
         let first = self.get(key, report);
         let second = self.get(other, report);
         if let (Some(_), Some(second)) = (&first, &second) {
@@ -109,14 +122,25 @@ impl<'n> Fields<'n> {
     }
 }
 
-fn unknown_key(path: &str, entry: &Entry, keys: &Keys, report: &mut Report<'_>) {
+/// `known` pairs the keys with what they are compared as.
+fn unknown_key(
+    path: &str,
+    entry: &Entry,
+    keys: &Keys,
+    known: &[(&'static str, String)],
+    report: &mut Report<'_>,
+) {
     let key = entry.key.as_str();
     if key.starts_with("x-") {
         return;
     }
+    if report.is_full() {
+        report.warning(entry.key_span, "", "", "");
+        return;
+    }
     let shown_key = quoted_key(path, key);
     let full_path = join(path, key);
-    if let Some(meant) = closest_key(key, keys.known) {
+    if let Some(meant) = closest_key(key, known) {
         report.error(
             entry.key_span,
             &full_path,
@@ -126,31 +150,42 @@ fn unknown_key(path: &str, entry: &Entry, keys: &Keys, report: &mut Report<'_>) 
         return;
     }
     let normal = normalized(key);
-    let hint = match keys.synonyms.iter().find(|(word, _)| normalized(word) == normal) {
+    let hint = match keys
+        .synonyms
+        .iter()
+        .find(|(word, _)| normalized(word) == normal)
+    {
         Some((_, meant)) => format!("did you mean `{meant}`?"),
-        None => format!("known keys of {}: {}", keys.what, keys.known.join(", ")),
+        None => format!("known keys here: {}", keys.known.join(", ")),
     };
-    report.warning(entry.key_span, &full_path, format!("unknown key {shown_key} is ignored"), hint);
+    report.warning(
+        entry.key_span,
+        &full_path,
+        format!("unknown key {shown_key} is ignored"),
+        hint,
+    );
 }
 
 /// Returns the known key a misspelt one is within two edits of; within one when it is short.
-fn closest_key(key: &str, known: &[&'static str]) -> Option<&'static str> {
+fn closest_key(key: &str, known: &[(&'static str, String)]) -> Option<&'static str> {
     let limit = if key.len() <= 3 { 1 } else { 2 };
-    let normal = normalized(key);
-    closest(&normal, known.iter().map(|k| (*k, normalized(k))), limit)
+    closest(&normalized(key), known, limit)
 }
 
 fn normalized(key: &str) -> String {
-    key.chars().filter(|c| !matches!(c, '_' | '-' | ' ')).flat_map(char::to_lowercase).collect()
+    key.chars()
+        .filter(|c| !matches!(c, '_' | '-' | ' '))
+        .flat_map(char::to_lowercase)
+        .collect()
 }
 
-fn closest<T>(word: &str, known: impl Iterator<Item = (T, String)>, limit: usize) -> Option<T> {
-    // The distance is quadratic in the lengths, and nothing this long is a typo.
-    if word.len() > 40 {
-        return None;
-    }
+fn closest(word: &str, known: &[(&'static str, String)], limit: usize) -> Option<&'static str> {
+    // Words whose lengths differ by more are further apart than the limit, and
+    // the distance itself is quadratic in the lengths.
     known
-        .map(|(item, text)| (strsim::osa_distance(word, &text), item))
+        .iter()
+        .filter(|(_, text)| text.len().abs_diff(word.len()) <= limit)
+        .map(|(item, text)| (strsim::osa_distance(word, text), *item))
         .filter(|(distance, _)| *distance <= limit)
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, item)| item)
@@ -289,17 +324,20 @@ pub(super) fn number(
         return Some(value);
     }
     let text = scalar.text.trim_start_matches(['-', '+']);
-    let hint = if text.len() > 1 && text.starts_with('0') && scalar::kind_of(text) == ScalarKind::Number
-    {
-        "write it as a decimal number without a leading zero, which YAML readers take for octal"
-            .to_owned()
-    } else {
-        format!("write a whole number from {low} to {high}")
-    };
+    let hint =
+        if text.len() > 1 && text.starts_with('0') && scalar::kind_of(text) == ScalarKind::Number {
+            "write it in decimal without a leading zero, which YAML readers disagree about"
+                .to_owned()
+        } else {
+            format!("write a whole number from {low} to {high}")
+        };
     report.error(
         at.span,
         &at.path,
-        format!("{} is not {what} from {low} to {high}", report.quoted(&scalar.text)),
+        format!(
+            "{} is not {what} from {low} to {high}",
+            report.quoted(&scalar.text)
+        ),
         hint,
     );
     None
@@ -317,17 +355,30 @@ pub(super) fn word<T: FromStr + Copy>(
     if let Ok(id) = value.parse() {
         return Some(id);
     }
-    let words: Vec<&str> = all.iter().map(|(_, word)| *word).collect();
+    if report.is_full() {
+        report.error(at.span, "", "", "");
+        return None;
+    }
+    let words: Vec<(&'static str, String)> = all
+        .iter()
+        .map(|(_, word)| (*word, normalized(word)))
+        .collect();
     let normal = normalized(value);
     let limit = if normal.len() <= 3 { 1 } else { 3 };
-    let meant = closest(&normal, words.iter().map(|word| (*word, normalized(word))), limit)
-        .or_else(|| words.iter().copied().find(|word| !normal.is_empty() && normalized(word).contains(&normal)));
-    let known = format!("known: {}", words.join(", "));
+    let meant = closest(&normal, &words, limit).or_else(|| {
+        let part_of =
+            |(_, word): &&(&'static str, String)| normal.len() > 1 && word.contains(&normal);
+        words.iter().find(part_of).map(|(word, _)| *word)
+    });
+    let all: Vec<&str> = all.iter().map(|(_, word)| *word).collect();
+    let known = format!("known: {}", all.join(", "));
     report.error(
         at.span,
         &at.path,
         format!("{} is not a known {what}", report.quoted(value)),
-        meant.map_or(known.clone(), |meant| format!("did you mean `{meant}`? {known}")),
+        meant.map_or(known.clone(), |meant| {
+            format!("did you mean `{meant}`? {known}")
+        }),
     );
     None
 }

@@ -4,6 +4,8 @@
 //! plain lists and mappings. Shared values are shared in memory too, and the
 //! size a file would have with its aliases written out is bounded.
 
+mod mapping;
+
 use std::collections::HashMap;
 use std::rc::Rc;
 
@@ -11,10 +13,11 @@ use pinacle_protocol::diagnostic::Span;
 use saphyr_parser::{Event, Parser, ScalarStyle, Tag};
 
 use super::MAX_SPEC_BYTES;
-use super::names::is_env_name;
-use super::report::{Report, WHOLE_FILE, shown};
+use super::report::{Report, WHOLE_FILE};
 use super::scalar::{ScalarKind, kind_of};
 use super::syntax;
+use mapping::{OpenMap, Pending};
+pub(super) use mapping::{join, quoted_key};
 
 /// The deepest nesting, in lists and mappings. A spec needs four levels; the
 /// bound keeps the recursion of dropping a tree far from the stack's end.
@@ -55,7 +58,7 @@ pub(super) struct Entry {
     pub(super) value: Rc<Node>,
 }
 
-/// Reads the one document of a text. `None` when there is nothing to look at.
+/// Reads the one document of a text; `None` when it was refused as a whole.
 pub(super) fn load(text: &str, report: &mut Report<'_>) -> Option<Rc<Node>> {
     let mut loader = Loader::default();
     let mut documents = 0;
@@ -152,33 +155,38 @@ enum Content {
     Map(OpenMap),
 }
 
-#[derive(Default)]
-struct OpenMap {
-    entries: Vec<Entry>,
-    /// Line of each key seen.
-    lines: HashMap<String, u32>,
-    merges: Vec<Rc<Node>>,
-    pending: Option<Pending>,
-}
-
-/// A key that waits for its value.
-enum Pending {
-    Keep(String, Span),
-    Merge,
-    /// Refused; its value is dropped.
-    Drop,
-}
-
 impl Loader {
-    fn take(&mut self, event: Event<'_>, span: Span, report: &mut Report<'_>) -> Result<(), Refused> {
+    fn take(
+        &mut self,
+        event: Event<'_>,
+        span: Span,
+        report: &mut Report<'_>,
+    ) -> Result<(), Refused> {
         match event {
             Event::Scalar(text, style, anchor, tag) => {
                 let plain = style == ScalarStyle::Plain && !is_string_tag(tag.as_deref());
                 self.check_tag(tag.as_deref(), span, report);
-                let kind = if plain { kind_of(&text) } else { ScalarKind::Text };
+                let kind = if plain {
+                    kind_of(&text)
+                } else {
+                    ScalarKind::Text
+                };
                 let weight = 1 + text.len();
-                let value = Value::Scalar(Scalar { text: text.into_owned(), kind });
-                self.add(Rc::new(Node { span, value, height: 0, weight }), anchor, plain, report)
+                let value = Value::Scalar(Scalar {
+                    text: text.into_owned(),
+                    kind,
+                });
+                self.add(
+                    Rc::new(Node {
+                        span,
+                        value,
+                        height: 0,
+                        weight,
+                    }),
+                    anchor,
+                    plain,
+                    report,
+                )
             }
             Event::SequenceStart(anchor, tag) => {
                 self.check_tag(tag.as_deref(), span, report);
@@ -229,7 +237,12 @@ impl Loader {
             return Err(Refused);
         }
         let in_brackets = (span.line, span.column) != (span.end_line, span.end_column);
-        self.stack.push(Frame { span, anchor, in_brackets, content });
+        self.stack.push(Frame {
+            span,
+            anchor,
+            in_brackets,
+            content,
+        });
         Ok(())
     }
 
@@ -254,7 +267,10 @@ impl Loader {
             // A block has no mark of its own: point at its first key or dash.
             span = match &value {
                 Value::Map(entries) => entries.first().map_or(span, |entry| entry.key_span),
-                _ => Span { end_column: span.column + 1, ..span },
+                _ => Span {
+                    end_column: span.column + 1,
+                    ..span
+                },
             };
         }
         if weight > MAX_EXPANDED {
@@ -265,7 +281,17 @@ impl Loader {
             too_deep(span, report);
             return Err(Refused);
         }
-        self.add(Rc::new(Node { span, value, height, weight }), frame.anchor, false, report)
+        self.add(
+            Rc::new(Node {
+                span,
+                value,
+                height,
+                weight,
+            }),
+            frame.anchor,
+            false,
+            report,
+        )
     }
 
     /// Puts a finished value into what is open. `plain`: an unquoted scalar.
@@ -332,106 +358,21 @@ impl Loader {
     }
 }
 
-impl OpenMap {
-    fn add(
-        &mut self,
-        node: Rc<Node>,
-        plain: bool,
-        path_of_duplicate: Option<String>,
-        report: &mut Report<'_>,
-    ) {
-        match self.pending.take() {
-            None => {
-                self.pending = Some(self.key(&node, plain, path_of_duplicate, report));
-            }
-            Some(Pending::Keep(key, key_span)) => {
-                self.entries.push(Entry { key, key_span, value: node });
-            }
-            Some(Pending::Merge) => self.merges.push(node),
-            Some(Pending::Drop) => {}
-        }
-    }
-
-    fn key(
-        &mut self,
-        node: &Node,
-        plain: bool,
-        path_of_duplicate: Option<String>,
-        report: &mut Report<'_>,
-    ) -> Pending {
-        let Value::Scalar(scalar) = &node.value else {
-            report.error(
-                node.span,
-                "",
-                format!("a key must be a word, but this is {}", node.described()),
-                "write `key: value`",
-            );
-            return Pending::Drop;
-        };
-        if plain && scalar.text == "<<" {
-            return Pending::Merge;
-        }
-        if scalar.kind == ScalarKind::Null {
-            report.error(node.span, "", "a key is missing before the `:`", "write `key: value`");
-            return Pending::Drop;
-        }
-        if let Some(path) = path_of_duplicate {
-            let first = self.lines.get(&scalar.text).copied().unwrap_or_default();
-            report.error(
-                node.span,
-                &join(&path, &scalar.text),
-                format!("{} is given twice, first on line {first}", quoted_key(&path, &scalar.text)),
-                "remove one of the two",
-            );
-            return Pending::Drop;
-        }
-        self.lines.insert(scalar.text.clone(), node.span.line);
-        Pending::Keep(scalar.text.clone(), node.span)
-    }
-
-    /// Applies `<<`: keys of this mapping go first, then those of earlier merges.
-    fn finish(mut self, report: &mut Report<'_>) -> Vec<Entry> {
-        for merge in std::mem::take(&mut self.merges) {
-            match &merge.value {
-                Value::Map(entries) => self.merge(entries),
-                Value::List(items) if items.iter().all(|i| matches!(i.value, Value::Map(_))) => {
-                    for item in items {
-                        if let Value::Map(entries) = &item.value {
-                            self.merge(entries);
-                        }
-                    }
-                }
-                _ => report.error(
-                    merge.span,
-                    "",
-                    format!("`<<` takes a mapping, but this is {}", merge.described()),
-                    "write `<<: *name` with an anchor on a mapping, or remove it",
-                ),
-            }
-        }
-        self.entries
-    }
-
-    fn merge(&mut self, entries: &[Entry]) {
-        for entry in entries {
-            if !self.lines.contains_key(&entry.key) {
-                self.lines.insert(entry.key.clone(), entry.key_span.line);
-                self.entries.push(entry.clone());
-            }
-        }
-    }
-}
-
 fn measure(value: &Value) -> (usize, usize) {
-    let none = (0, 1);
     match value {
-        Value::Scalar(_) => none,
+        Value::Scalar(_) => (0, 1),
         Value::List(items) => items.iter().fold((1, 1), |(height, weight), item| {
-            (height.max(item.height + 1), weight.saturating_add(item.weight))
+            (
+                height.max(item.height + 1),
+                weight.saturating_add(item.weight),
+            )
         }),
         Value::Map(entries) => entries.iter().fold((1, 1), |(height, weight), entry| {
             let own = entry.value.weight.saturating_add(1 + entry.key.len());
-            (height.max(entry.value.height + 1), weight.saturating_add(own))
+            (
+                height.max(entry.value.height + 1),
+                weight.saturating_add(own),
+            )
         }),
     }
 }
@@ -456,27 +397,4 @@ fn too_much(span: Span, report: &mut Report<'_>) {
 
 fn is_string_tag(tag: Option<&Tag>) -> bool {
     tag.is_some_and(|tag| tag.is_yaml_core_schema() && tag.suffix == "str")
-}
-
-/// Appends a key to a path. A key that cannot be a name is left out: where
-/// `env` is mistyped it may hold a value.
-pub(super) fn join(path: &str, key: &str) -> String {
-    if !is_quotable(path, key) {
-        return path.to_owned();
-    }
-    let key = shown(key);
-    if path.is_empty() { key } else { format!("{path}.{key}") }
-}
-
-/// Returns the key in backticks, or a stand-in when it may hold a value of `env`.
-pub(super) fn quoted_key(path: &str, key: &str) -> String {
-    if is_quotable(path, key) { format!("`{}`", shown(key)) } else { "this key".to_owned() }
-}
-
-fn is_quotable(path: &str, key: &str) -> bool {
-    match path {
-        "env" => is_env_name(key),
-        path if path.starts_with("env.") || path.starts_with("env[") => false,
-        _ => !key.contains('='),
-    }
 }

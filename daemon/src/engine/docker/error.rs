@@ -61,7 +61,11 @@ const WORDS: &[(&str, Answer)] = &[
     ("pool overlaps with other one", Answer::SubnetTaken),
     ("networks have overlapping", Answer::SubnetTaken),
     ("networks have same bridge name", Answer::NameTaken),
-    ("address already in use", Answer::PortTaken),
+    // In full the words are about a port; alone they are about the fixed address of a
+    // container whose predecessor is still being taken off the network.
+    ("bind: address already in use", Answer::PortTaken),
+    ("address already in use", Answer::Passing),
+    ("has active endpoints", Answer::Passing),
     ("port is already allocated", Answer::PortTaken),
     ("ports are not available", Answer::PortTaken),
     ("cannot assign requested address", Answer::Refused),

@@ -12,8 +12,8 @@ from .base import ENV_SH, LOGS, TREE, PodError, locked, quote, read_text
 from .spec import account
 
 LOCK = "/dev/shm/pinacle-services.lock"
-# Of each log file; the current one and one older are kept.
-LOG_BYTES = 10 * 1024 * 1024
+# What runs is linked from here: the memory file system does not allow programs.
+PROGRAMS = "/usr/lib/pinacle/"
 
 
 def lock():
@@ -63,6 +63,11 @@ def _put(path, text, mode=0o600):
     return True
 
 
+def _link(path, program):
+    if not os.path.islink(path):
+        os.symlink(PROGRAMS + program, path)
+
+
 def define(service, pod, ports):
     """Writes the service's directory; True when anything in it changed. Does not touch a running process."""
     name = service["name"]
@@ -73,13 +78,13 @@ def define(service, pod, ports):
     link = os.path.join(LOGS, name + ".log")
     if not os.path.islink(link):
         os.symlink(".%s/current" % name, link)
-    _put(target + "/log/run", "#!/bin/sh\nexec s6-log -b n1 s%d %s\n" % (LOG_BYTES, quote(logs)), 0o700)
-    _put(target + "/finish", "#!/bin/sh\nexec /usr/lib/pinacle/finish-service \"$@\"\n", 0o700)
+    _link(target + "/log/run", "run-log")
+    _link(target + "/finish", "finish-service")
     _put(target + "/timeout-kill", "2500\n")
     _put(target + "/timeout-finish", "10000\n")
     changed = _put(target + "/launch", _launch(service, pod, ports))
     _put(target + "/hash", definition_hash(service, pod))
-    _put(target + "/run", "#!/bin/sh\nexec /usr/lib/pinacle/run-service %s\n" % name, 0o700)
+    _link(target + "/run", "run-service")
     return changed
 
 

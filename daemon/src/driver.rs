@@ -1,0 +1,266 @@
+//! The one owner of the core's state.
+//!
+//! It takes events in the order they come, lets the core handle them, has the
+//! changes stored, publishes the new state, and only then answers and acts. It
+//! never waits for a host: what the core asks for runs as a task of
+//! [`Effects`](crate::effects), and ends in an event that comes back here.
+
+use crate::clock::Clock;
+use crate::effects::{Effects, Finished};
+use crate::events::EventHub;
+use crate::publish::{Published, Publisher};
+use crate::store::{StoreError, StoreHandle};
+use pinacle_core::State;
+use pinacle_core::effect::Effect;
+use pinacle_core::event::{Event, Now, ReplyToken, Request};
+use pinacle_core::record::{Change, Durability};
+use pinacle_protocol::{Accepted, ApiError, ErrorKind, HostId, PodId};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{mpsc, oneshot, watch};
+
+/// Requests and events that may wait. A client that finds the queue full is told so;
+/// hosts wait. Far more than clients ask for at once, and small in memory.
+const QUEUE: usize = 1_024;
+/// Inputs handled with one commit.
+const BATCH: usize = 64;
+/// How long calls under way may go on after the order to stop: systemd and people
+/// give five seconds, one of which is for storing and leaving.
+const DRAIN: Duration = Duration::from_secs(4);
+
+/// Something for the driver.
+#[derive(Debug)]
+pub(crate) enum Input {
+    /// A client asks for a change.
+    Request(Request, oneshot::Sender<Result<Accepted, ApiError>>),
+    /// Something happened.
+    Happened(Event),
+    /// Something of a pod changed on its host: look at it.
+    Touched(HostId, PodId),
+}
+
+/// A way to the driver. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct DriverHandle {
+    inputs: mpsc::Sender<Input>,
+    published: watch::Receiver<Arc<Published>>,
+    events: Arc<EventHub>,
+}
+
+impl DriverHandle {
+    /// Asks for a change. *Ok* means that it is on disk and will be carried out. Dropping
+    /// the future loses only the answer.
+    ///
+    /// # Errors
+    ///
+    /// `busy` at once when too much is waiting already; otherwise what the core says.
+    pub async fn request(&self, request: Request) -> Result<Accepted, ApiError> {
+        let (reply, answer) = oneshot::channel();
+        match self.inputs.try_send(Input::Request(request, reply)) {
+            Ok(()) => {}
+            Err(mpsc::error::TrySendError::Full(_)) => {
+                return Err(ApiError::new(ErrorKind::Busy, "the daemon has too many requests waiting")
+                    .hint("ask again in a moment"));
+            }
+            Err(mpsc::error::TrySendError::Closed(_)) => return Err(stopping()),
+        }
+        answer.await.unwrap_or_else(|_| Err(stopping()))
+    }
+
+    /// Returns the newest published state. Never waits.
+    pub fn published(&self) -> Arc<Published> {
+        self.published.borrow().clone()
+    }
+
+    /// Returns a receiver that moves with every published state.
+    pub fn watch(&self) -> watch::Receiver<Arc<Published>> {
+        self.published.clone()
+    }
+
+    /// Returns the ring of events.
+    pub fn events(&self) -> &EventHub {
+        &self.events
+    }
+
+    pub(crate) fn inputs(&self) -> mpsc::Sender<Input> {
+        self.inputs.clone()
+    }
+}
+
+fn stopping() -> ApiError {
+    ApiError::new(ErrorKind::Busy, "the daemon is stopping").hint("start it again and repeat this")
+}
+
+/// The driver; [`Driver::run`] is its task.
+pub(crate) struct Driver {
+    state: State,
+    store: StoreHandle,
+    clock: Clock,
+    effects: Effects,
+    inputs: mpsc::Receiver<Input>,
+    publisher: Publisher,
+    replies: BTreeMap<ReplyToken, oneshot::Sender<Result<Accepted, ApiError>>>,
+    next_token: u64,
+}
+
+impl Driver {
+    pub(crate) fn new(
+        state: State,
+        store: StoreHandle,
+        clock: Clock,
+        effects: Effects,
+        events: Arc<EventHub>,
+    ) -> (Self, DriverHandle) {
+        let (sender, inputs) = mpsc::channel(QUEUE);
+        let (publisher, published) = Publisher::new(&state, events.clone());
+        let handle = DriverHandle { inputs: sender, published, events };
+        let driver = Self {
+            state,
+            store,
+            clock,
+            effects,
+            inputs,
+            publisher,
+            replies: BTreeMap::new(),
+            next_token: 0,
+        };
+        (driver, handle)
+    }
+
+    /// Runs until `stop` ends, then drains: what is under way may finish, nothing new is
+    /// begun. Pods keep running.
+    ///
+    /// # Errors
+    ///
+    /// The store failed: nothing that was not stored was acknowledged.
+    pub(crate) async fn run(mut self, stop: impl Future<Output = ()>) -> Result<(), StoreError> {
+        tokio::pin!(stop);
+        loop {
+            let first = tokio::select! {
+                biased;
+                () = &mut stop => break,
+                input = self.inputs.recv() => match input {
+                    Some(input) => input,
+                    None => break,
+                },
+                finished = self.effects.finished() => {
+                    self.take_finished(finished).await?;
+                    continue;
+                }
+                () = sleep_until(&self.clock, self.state.next_deadline()) => {
+                    Input::Happened(Event::Tick)
+                }
+            };
+            let mut batch = vec![first];
+            while batch.len() < BATCH
+                && let Ok(input) = self.inputs.try_recv()
+            {
+                batch.push(input);
+            }
+            self.take_batch(batch).await?;
+        }
+        self.drain().await
+    }
+
+    async fn drain(mut self) -> Result<(), StoreError> {
+        self.inputs.close();
+        self.effects.stop_beginning();
+        let end = self.clock.monotonic_ms() + u64::try_from(DRAIN.as_millis()).unwrap_or(4_000);
+        while self.effects.is_busy() && self.clock.monotonic_ms() < end {
+            tokio::select! {
+                finished = self.effects.finished() => self.take_finished(finished).await?,
+                () = sleep_until(&self.clock, Some(end)) => break,
+            }
+        }
+        self.effects.abandon().await;
+        Ok(())
+    }
+
+    async fn take_finished(&mut self, finished: Finished) -> Result<(), StoreError> {
+        match finished {
+            Finished::Event(event) => self.take_batch(vec![Input::Happened(event)]).await,
+            Finished::Nothing => Ok(()),
+        }
+    }
+
+    async fn take_batch(&mut self, batch: Vec<Input>) -> Result<(), StoreError> {
+        let mut changes: Vec<Change> = Vec::new();
+        let mut durability = Durability::Flush;
+        let mut after = Vec::new();
+        for input in batch {
+            let event = match input {
+                Input::Happened(event) => event,
+                Input::Touched(host, pod) => {
+                    after.push(Effect::ObservePod { host, pod });
+                    continue;
+                }
+                Input::Request(request, reply) => {
+                    self.next_token += 1;
+                    let token = ReplyToken(self.next_token);
+                    self.replies.insert(token, reply);
+                    Event::Requested { token, request }
+                }
+            };
+            tracing::debug!(event = event_name(&event), "event");
+            for effect in self.state.handle(now(&self.clock), event) {
+                match effect {
+                    Effect::Persist { changes: more, durability: wanted } => {
+                        changes.extend(more);
+                        durability = durability.max(wanted);
+                    }
+                    other => after.push(other),
+                }
+            }
+        }
+        if !changes.is_empty() {
+            self.store.commit(changes, durability).await?;
+            crate::fail::point("driver.committed");
+        }
+        self.publisher.publish(&mut self.state, self.clock.now());
+        for effect in after {
+            self.act(effect);
+        }
+        Ok(())
+    }
+
+    fn act(&mut self, effect: Effect) {
+        match effect {
+            Effect::Reply { token, result } => {
+                if let Some(reply) = self.replies.remove(&token) {
+                    // The client may have gone away; its request stands all the same.
+                    let _ = reply.send(result);
+                }
+            }
+            other => self.effects.begin(other),
+        }
+    }
+}
+
+fn now(clock: &Clock) -> Now {
+    Now { wall: clock.now(), mono_ms: clock.monotonic_ms() }
+}
+
+async fn sleep_until(clock: &Clock, at: Option<u64>) {
+    match at {
+        Some(at) => {
+            let left = at.saturating_sub(clock.monotonic_ms());
+            clock.sleep(Duration::from_millis(left)).await;
+        }
+        None => std::future::pending().await,
+    }
+}
+
+fn event_name(event: &Event) -> &'static str {
+    match event {
+        Event::Requested { .. } => "requested",
+        Event::CallEnded { .. } => "call ended",
+        Event::HostUp { .. } => "host up",
+        Event::HostDown { .. } => "host down",
+        Event::HostObserved { .. } => "host observed",
+        Event::PodObserved { .. } => "pod observed",
+        Event::LookFailed { .. } => "look failed",
+        Event::SpecRead { .. } => "spec read",
+        Event::Tick => "tick",
+    }
+}

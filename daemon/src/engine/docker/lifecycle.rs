@@ -1,0 +1,233 @@
+//! Starting, stopping, renaming, changing and removing containers.
+
+use super::client::{Act, CALL_LIMIT, RUNTIME_LIMIT, Shared, change, gone_is_fine, look};
+use super::container::{inspect, inspect_ours, signed, status};
+use super::error::{Answer, not_ours, read, retryable};
+use super::line::{Line, bytes_option, cpus_option};
+use crate::journal::PodJournal;
+use bollard::Docker;
+use bollard::errors::Error;
+use bollard::models::{ContainerStateStatusEnum as Status, ContainerUpdateBody};
+use bollard::query_parameters::{
+    RemoveContainerOptions, RenameContainerOptions, StartContainerOptions, StopContainerOptions,
+};
+use pinacle_core::engine::{
+    ContainerLimits, EngineFailure, EngineOutcome, FailureClass, Ownership,
+};
+use pinacle_protocol::{ApiError, ErrorKind};
+use std::future::Future;
+use std::time::Duration;
+
+/// How often a removal that somebody else began is looked at.
+const REMOVAL_POLL: Duration = Duration::from_millis(50);
+
+/// One pod's containers, its journal beside them.
+pub(super) struct Lifecycle<'a> {
+    docker: Docker,
+    owner: &'a Ownership,
+    journal: &'a PodJournal,
+}
+
+type Outcome = Result<EngineOutcome, EngineFailure>;
+
+impl<'a> Lifecycle<'a> {
+    pub(super) fn new(
+        shared: &Shared,
+        owner: &'a Ownership,
+        journal: &'a PodJournal,
+    ) -> Result<Self, EngineFailure> {
+        Ok(Self { docker: shared.docker()?, owner, journal })
+    }
+
+    async fn act(
+        &self,
+        point: &'static str,
+        doing: String,
+        line: Line,
+        limit: Duration,
+        call: impl Future<Output = Result<(), Error>>,
+    ) -> Result<(), EngineFailure> {
+        change(self.journal, Act { point, doing, line: line.done(), limit }, call).await
+    }
+
+    /// Runs the container.
+    pub(super) async fn start(&self, name: &str) -> Outcome {
+        let Some(found) = inspect_ours(&self.docker, self.owner, name).await? else {
+            return Err(missing(name));
+        };
+        match status(&found) {
+            Status::RUNNING => {}
+            Status::PAUSED => {
+                let doing = format!("failed to resume the container {name}");
+                let line = Line::docker(&["unpause"]).arg(name);
+                let call = self.docker.unpause_container(name);
+                self.act("unpause_container", doing, line, RUNTIME_LIMIT, call).await?;
+            }
+            Status::REMOVING | Status::DEAD => {
+                return Err(retryable(format!("the container {name} is being removed")));
+            }
+            _ => {
+                let doing = format!("failed to start the container {name}");
+                let line = Line::docker(&["start"]).arg(name);
+                let call = self.docker.start_container(name, None::<StartContainerOptions>);
+                let call = already_is_fine(call);
+                self.act("start_container", doing, line, RUNTIME_LIMIT, call).await?;
+            }
+        }
+        Ok(EngineOutcome::Done)
+    }
+
+    /// Has the container stopped; one that is not there is stopped.
+    pub(super) async fn stop(&self, name: &str, grace: Duration) -> Outcome {
+        let Some(found) = inspect_ours(&self.docker, self.owner, name).await? else {
+            return Ok(EngineOutcome::Done);
+        };
+        match status(&found) {
+            Status::CREATED | Status::EXITED | Status::DEAD | Status::REMOVING => {
+                return Ok(EngineOutcome::Done);
+            }
+            // A frozen process cannot heed the polite signal.
+            Status::PAUSED => {
+                let doing = format!("failed to resume the container {name}");
+                let line = Line::docker(&["unpause"]).arg(name);
+                let call = self.docker.unpause_container(name);
+                self.act("unpause_container", doing, line, RUNTIME_LIMIT, call).await?;
+            }
+            _ => {}
+        }
+        let seconds = grace.as_millis().div_ceil(1000);
+        let options = StopContainerOptions {
+            t: Some(i32::try_from(seconds).unwrap_or(i32::MAX)),
+            ..Default::default()
+        };
+        let call = gone_is_fine(self.docker.stop_container(name, Some(options)));
+        let line = Line::docker(&["stop"]).opt("--time", seconds.to_string()).arg(name);
+        let doing = format!("failed to stop the container {name}");
+        self.act("stop_container", doing, line, grace + RUNTIME_LIMIT, already_is_fine(call)).await?;
+        Ok(EngineOutcome::Done)
+    }
+
+    /// Has the container called `to`.
+    pub(super) async fn rename(&self, from: &str, to: &str) -> Outcome {
+        let target = inspect_ours(&self.docker, self.owner, to).await?;
+        if inspect_ours(&self.docker, self.owner, from).await?.is_none() {
+            return if target.is_some() { Ok(EngineOutcome::Done) } else { Err(missing(from)) };
+        }
+        if target.is_some() {
+            return Err(super::error::permanent(
+                ErrorKind::Conflict,
+                format!("the containers {from} and {to} are both there"),
+            ));
+        }
+        let options = RenameContainerOptions { name: to.to_owned() };
+        let call = self.docker.rename_container(from, options);
+        let line = Line::docker(&["rename"]).arg(from).arg(to);
+        let doing = format!("failed to rename the container {from}");
+        self.act("rename_container", doing, line, CALL_LIMIT, call).await?;
+        Ok(EngineOutcome::Done)
+    }
+
+    /// Changes what a container may use.
+    pub(super) async fn update(&self, name: &str, limits: ContainerLimits) -> Outcome {
+        if inspect_ours(&self.docker, self.owner, name).await?.is_none() {
+            return Err(missing(name));
+        }
+        let memory = signed(limits.memory_bytes);
+        let body = ContainerUpdateBody {
+            nano_cpus: Some(signed(limits.cpu_milli.saturating_mul(1_000_000))),
+            memory: Some(memory),
+            memory_swap: Some(memory),
+            pids_limit: Some(signed(limits.pids)),
+            ..Default::default()
+        };
+        let text = bytes_option(limits.memory_bytes);
+        let line = Line::docker(&["update"])
+            .opt("--cpus", cpus_option(limits.cpu_milli))
+            .opt("--memory", &text)
+            .opt("--memory-swap", &text)
+            .opt("--pids-limit", limits.pids.to_string())
+            .arg(name);
+        let call = self.docker.update_container(name, body);
+        let doing = format!("failed to change the limits of the container {name}");
+        self.act("update_container", doing, line, CALL_LIMIT, async { call.await.map(|_| ()) })
+            .await?;
+        Ok(EngineOutcome::Done)
+    }
+
+    /// Has no container of that name, running or not.
+    pub(super) async fn remove(&self, name: &str) -> Outcome {
+        let Some(found) = inspect(&self.docker, name).await? else {
+            return Ok(EngineOutcome::Done);
+        };
+        let labels = found.config.as_ref().and_then(|c| c.labels.as_ref());
+        if !super::client::is_ours(labels, self.owner) {
+            return Err(not_ours("container", name));
+        }
+        // By id: the name may be given to another one while we wait.
+        let id = found.id.unwrap_or_else(|| name.to_owned());
+        let options = RemoveContainerOptions { force: true, v: false, link: false };
+        let call = gone_is_fine(self.docker.remove_container(&id, Some(options)));
+        let line = Line::docker(&["rm", "--force"]).arg(name);
+        let doing = format!("failed to remove the container {name}");
+        let call = removal_under_way_is_fine(call);
+        self.act("remove_container", doing, line, RUNTIME_LIMIT, call).await?;
+        self.await_gone(&id, name).await
+    }
+
+    async fn await_gone(&self, id: &str, name: &str) -> Outcome {
+        let gone = async {
+            while inspect(&self.docker, id).await?.is_some() {
+                tokio::time::sleep(REMOVAL_POLL).await;
+            }
+            Ok(EngineOutcome::Done)
+        };
+        tokio::time::timeout(RUNTIME_LIMIT, gone).await.unwrap_or_else(|_| {
+            Err(retryable(format!("the container {name} is still being removed")))
+        })
+    }
+}
+
+/// Makes the failure of a container that is not there.
+pub(super) fn missing(name: &str) -> EngineFailure {
+    EngineFailure {
+        class: FailureClass::Missing,
+        error: ApiError::new(ErrorKind::NotFound, format!("there is no container {name}")),
+    }
+}
+
+async fn already_is_fine(
+    call: impl Future<Output = Result<(), Error>>,
+) -> Result<(), Error> {
+    match call.await {
+        Err(error) if read(&error) == Answer::AlreadySo => Ok(()),
+        result => result,
+    }
+}
+
+async fn removal_under_way_is_fine(
+    call: impl Future<Output = Result<(), Error>>,
+) -> Result<(), Error> {
+    match call.await {
+        Err(error) if read(&error) == Answer::RemovalInProgress => Ok(()),
+        result => result,
+    }
+}
+
+/// Returns a container's last lines of log, oldest first.
+pub(super) async fn last_log_lines(docker: &Docker, name: &str, lines: usize) -> Vec<String> {
+    use futures::TryStreamExt;
+    let options = bollard::query_parameters::LogsOptions {
+        stdout: true,
+        stderr: true,
+        tail: lines.to_string(),
+        ..Default::default()
+    };
+    let call = async {
+        let chunks: Vec<_> = docker.logs(name, Some(options)).try_collect().await?;
+        Ok(chunks.into_iter().map(|c| c.to_string()).collect::<String>())
+    };
+    // The words only help to explain a failure that is reported either way.
+    let text = look("failed to read a container's log", call).await.unwrap_or_default();
+    let all: Vec<&str> = text.lines().filter(|l| !l.trim().is_empty()).collect();
+    all[all.len().saturating_sub(lines)..].iter().map(|l| (*l).to_owned()).collect()
+}

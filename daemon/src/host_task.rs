@@ -1,0 +1,109 @@
+//! One task for each host: reaches its engine, says when it is up and when it
+//! is lost, and passes on which pods changed.
+//!
+//! Nothing is polled while the engine can be reached: the engine's own stream of
+//! events tells, and its end means that the engine was lost.
+
+use crate::clock::Clock;
+use crate::driver::Input;
+use crate::engine::Engine;
+use futures::StreamExt;
+use pinacle_core::engine::EngineFailure;
+use pinacle_core::event::Event;
+use pinacle_protocol::{ApiError, ErrorKind, HostId};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{Notify, mpsc};
+
+/// Pause before the first new try.
+const FIRST_PAUSE: Duration = Duration::from_millis(250);
+/// Longest pause: a local engine that was started is found within this time.
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+
+/// What a host's task needs.
+pub(crate) struct HostTask {
+    pub(crate) host: HostId,
+    pub(crate) engine: Arc<dyn Engine>,
+    pub(crate) inputs: mpsc::Sender<Input>,
+    /// Ends the pause before the next try.
+    pub(crate) poke: Arc<Notify>,
+    pub(crate) clock: Clock,
+}
+
+impl HostTask {
+    /// Runs until the driver no longer listens.
+    pub(crate) async fn run(self) {
+        let mut pause = FIRST_PAUSE;
+        let mut said: Option<ApiError> = None;
+        loop {
+            let error = match self.while_up(&mut said).await {
+                Ok(()) => return,
+                Err(Lost { failure, was_up }) => {
+                    if was_up {
+                        pause = FIRST_PAUSE;
+                    }
+                    failure.error
+                }
+            };
+            // The same bad news over and over is not worth an event.
+            if said.as_ref() != Some(&error) {
+                tracing::warn!(host = %self.host, error = error.chain(), "host is not reachable");
+                let event = Event::HostDown { host: self.host.clone(), error: error.clone() };
+                if self.inputs.send(Input::Happened(event)).await.is_err() {
+                    return;
+                }
+                said = Some(error);
+            }
+            tokio::select! {
+                () = self.clock.sleep(pause) => {}
+                () = self.poke.notified() => {}
+                () = self.inputs.closed() => return,
+            }
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
+    }
+
+    /// Stays while the engine can be reached. *Ok* means that the driver is gone.
+    async fn while_up(&self, said: &mut Option<ApiError>) -> Result<(), Lost> {
+        let lost = |was_up| move |failure| Lost { failure, was_up };
+        let facts = self.engine.connect().await.map_err(lost(false))?;
+        // First the stream, then the look at everything: nothing falls in between.
+        let mut changes = self.engine.watch().await.map_err(lost(false))?;
+        let version = facts.engine.version.clone();
+        let up = Event::HostUp { host: self.host.clone(), facts };
+        if self.inputs.send(Input::Happened(up)).await.is_err() {
+            return Ok(());
+        }
+        *said = None;
+        tracing::info!(host = %self.host, version, "host is up");
+        loop {
+            let change = tokio::select! {
+                change = changes.next() => change,
+                () = self.inputs.closed() => return Ok(()),
+            };
+            let pod = match change {
+                Some(Ok(pod)) => pod,
+                Some(Err(failure)) => return Err(Lost { failure, was_up: true }),
+                None => return Err(Lost { failure: ended(&self.host), was_up: true }),
+            };
+            let touched = Input::Touched(self.host.clone(), pod);
+            if self.inputs.send(touched).await.is_err() {
+                return Ok(());
+            }
+        }
+    }
+}
+
+struct Lost {
+    failure: EngineFailure,
+    was_up: bool,
+}
+
+fn ended(host: &HostId) -> EngineFailure {
+    let message = format!("the engine of host `{host}` ended the connection");
+    EngineFailure {
+        class: pinacle_core::engine::FailureClass::Retryable,
+        error: ApiError::new(ErrorKind::HostUnreachable, message)
+            .hint("see whether Docker runs there; the connection is tried again by itself"),
+    }
+}
