@@ -5,6 +5,7 @@
 //! needs from outside is handed in, so a test runs the same code.
 
 pub mod backend;
+pub mod cli;
 pub mod clock;
 mod driver;
 mod effects;

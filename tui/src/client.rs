@@ -2,6 +2,7 @@
 
 mod pty;
 mod stream;
+mod wire;
 
 pub use pty::{PtyReader, PtyWriter, SessionFrame};
 pub use stream::Frames;
@@ -10,7 +11,7 @@ use pinacle_protocol::{
     Accepted, AdoptPod, ApiError, ConfigApply, ConfigPlan, ConfigReport, CreatePod, Cursor,
     ErrorKind, EventBatch, HostId, HostReport, Inventory, JournalPage, Mode, OperationId,
     OperationView, PinacleClient, PodAction, PodDetail, PodRef, PodUsage, PtyRequest, ServerInfo,
-    StreamRequest, wire,
+    StreamRequest,
 };
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
@@ -225,5 +226,22 @@ fn call_failed(error: &RpcError) -> ApiError {
         }
         other => ApiError::from_error(ErrorKind::DaemonUnreachable, other)
             .hint("`pinacle-tui daemon status` shows whether it runs"),
+    }
+}
+
+fn link_lost(error: &std::io::Error) -> ApiError {
+    ApiError::new(ErrorKind::DaemonUnreachable, "the connection to the daemon was lost")
+        .cause(error.to_string())
+}
+
+fn explain(socket: &Path, error: &wire::ConnectError) -> ConnectFailure {
+    match error {
+        wire::ConnectError::Io(e) => match e.kind() {
+            std::io::ErrorKind::NotFound | std::io::ErrorKind::ConnectionRefused => {
+                ConnectFailure::Absent(ApiError::new(ErrorKind::DaemonUnreachable, format!("no daemon listens on {}", socket.display())))
+            }
+            _ => ConnectFailure::Other(ApiError::from_error(ErrorKind::DaemonUnreachable, error)),
+        },
+        wire::ConnectError::Refused(e) => ConnectFailure::Other(e.clone()),
     }
 }

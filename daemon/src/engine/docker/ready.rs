@@ -84,6 +84,8 @@ async fn ask(address: SocketAddr) -> std::io::Result<bool> {
 
 /// Ends when the container has ended.
 async fn watch_container(docker: &Docker, name: &str) -> EngineFailure {
+    // The engine's own policy starts an ended container again; only the count tells.
+    let mut restarts_before = None;
     loop {
         tokio::time::sleep(LOOK_EVERY).await;
         match inspect(docker, name).await {
@@ -91,7 +93,8 @@ async fn watch_container(docker: &Docker, name: &str) -> EngineFailure {
             Ok(Some(found)) => {
                 let restarts = found.restart_count.unwrap_or(0);
                 let code = found.state.as_ref().and_then(|s| s.exit_code).unwrap_or(0);
-                if status(&found) != Status::RUNNING || restarts > 0 {
+                let before = *restarts_before.get_or_insert(restarts);
+                if status(&found) != Status::RUNNING || restarts > before {
                     return permanent(
                         ErrorKind::Engine,
                         format!("the container {name} ended by itself with exit code {code}"),

@@ -1,0 +1,170 @@
+//! `pinacled`: arguments, log, signals; the rest is [`crate::run`].
+
+use anyhow::Context;
+use clap::Parser;
+use crate::backend::StopSwitch;
+use crate::clock::Clock;
+use crate::engine::Engine;
+use crate::engine::docker::{CaBundle, DockerEngine, DockerSettings};
+use crate::journal::{Journal, JournalLimits};
+use crate::settings::Settings;
+use crate::store::{self, StoreError};
+use crate::{Deps, rpc};
+use pinacle_protocol::HostId;
+use pinacle_protocol::paths::Paths;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::signal::unix::{SignalKind, signal};
+
+/// Exit code when another daemon already serves this state directory: not a
+/// fault, which is why whoever starts us on demand must be able to tell.
+const ALREADY_RUNNING: u8 = 75;
+
+/// Keeps Pinacle's pods: owns their state and the connections to their hosts.
+///
+/// Usually started by `pinacle-tui` when it is needed, or by the service that
+/// `pinacle-tui daemon install` sets up.
+#[derive(Debug, Parser)]
+#[command(name = "pinacled", version)]
+struct Args {
+    /// Directory of the database, the journals and the settings file config.toml
+    #[arg(long, value_name = "DIR")]
+    state_dir: Option<PathBuf>,
+    /// Socket to listen on [default: pinacled.sock in the state directory]
+    #[arg(long, value_name = "PATH")]
+    socket: Option<PathBuf>,
+}
+
+/// Runs `pinacled` with this process's arguments and environment.
+pub fn main() -> ExitCode {
+    let args = Args::parse();
+    let filter = tracing_subscriber::EnvFilter::try_from_env("PINACLE_LOG")
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info,tarpc=off"));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(false)
+        .init();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return fail(&anyhow::Error::new(error).context("cannot start")),
+    };
+    let result = runtime.block_on(serve(args));
+    // Blocking work that hangs (a disk that does not answer) must not keep us here.
+    runtime.shutdown_timeout(Duration::from_millis(500));
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => match error.downcast_ref::<StoreError>() {
+            Some(StoreError::Locked { .. }) => {
+                tracing::info!("{error:#}");
+                ExitCode::from(ALREADY_RUNNING)
+            }
+            _ => fail(&error),
+        },
+    }
+}
+
+fn fail(error: &anyhow::Error) -> ExitCode {
+    tracing::error!("{error:#}");
+    ExitCode::FAILURE
+}
+
+async fn serve(args: Args) -> anyhow::Result<()> {
+    let stop = StopSwitch::default();
+    let signals = Signals::new().context("cannot listen to signals")?;
+    let paths = Paths::resolve(args.state_dir, args.socket, |name| std::env::var_os(name))?;
+    let clock = Clock::system();
+    let opened = store::open(&paths.state_dir, &clock)?;
+    let settings = Settings::read(&paths.state_dir.join("config.toml"))?;
+    if let Some(recovery) = &opened.recovered {
+        tracing::error!("{recovery}");
+    }
+    let limits = JournalLimits {
+        per_command: u64::from(settings.journal.command_mib) << 20,
+        per_pod: u64::from(settings.journal.pod_mib) << 20,
+        keep: Duration::from_secs(u64::from(settings.journal.days) * 86_400),
+        ..JournalLimits::default()
+    };
+    let journal = Journal::open(paths.state_dir.join("journal"), limits, clock.clone())
+        .context("cannot open the journals")?;
+    let ca_bundle = match (&settings.engine.certificates, settings.engine.trust_host_certificates) {
+        (_, false) => CaBundle::None,
+        (Some(path), true) => CaBundle::File(path.clone()),
+        (None, true) => CaBundle::Host,
+    };
+    let engine: Arc<dyn Engine> = Arc::new(DockerEngine::new(DockerSettings {
+        socket: settings.engine.socket.clone(),
+        cache_dir: paths.state_dir.join("cache"),
+        ca_bundle,
+        owner: opened.owner.clone(),
+        clock: clock.clone(),
+    }));
+    let listener = rpc::listen(&paths.socket)?;
+    tracing::info!(
+        version = env!("CARGO_PKG_VERSION"),
+        socket = %paths.socket.display(),
+        pods = opened.records.len(),
+        "listening"
+    );
+    let deps = Deps {
+        listener,
+        store: opened.handle,
+        records: opened.records,
+        journal,
+        engines: BTreeMap::from([(HostId::local(), engine)]),
+        clock,
+        owner: opened.owner,
+        settings,
+        state_dir: paths.state_dir.clone(),
+        stop: stop.clone(),
+    };
+    let running = crate::run(deps);
+    tokio::pin!(running);
+    let result = tokio::select! {
+        result = &mut running => result,
+        () = signals.wait() => {
+            tracing::info!("stopping; pods keep running");
+            stop.trigger();
+            running.await
+        }
+    };
+    // We hold the lock, so the socket is ours to remove.
+    if let Err(error) = std::fs::remove_file(&paths.socket)
+        && error.kind() != std::io::ErrorKind::NotFound
+    {
+        tracing::warn!(%error, "cannot remove the socket");
+    }
+    drop(opened.lock);
+    Ok(result?)
+}
+
+/// The signals that end the daemon. A hang-up is not among them: the daemon
+/// belongs to no terminal.
+struct Signals {
+    terminate: tokio::signal::unix::Signal,
+    interrupt: tokio::signal::unix::Signal,
+    hangup: tokio::signal::unix::Signal,
+}
+
+impl Signals {
+    fn new() -> std::io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            hangup: signal(SignalKind::hangup())?,
+        })
+    }
+
+    async fn wait(mut self) {
+        loop {
+            tokio::select! {
+                _ = self.terminate.recv() => return,
+                _ = self.interrupt.recv() => return,
+                _ = self.hangup.recv() => {}
+            }
+        }
+    }
+}

@@ -1,0 +1,242 @@
+#!/bin/bash
+# Checks the base image against the real engine.
+#
+#   RUNTIME   container runtime                                        (runc)
+#   IMAGE     image to check; without it the image is built from here  (built)
+#   BASE      base image of that build                                 (the Dockerfile's)
+#   CA_BUNDLE certificates to trust while building, PEM                (none)
+#   OFFLINE=1 leaves out the checks that need package registries
+#
+# Prints a line `ok` or `FAIL` for each check and `N passed, N failed`; removes every container it made.
+set -u
+here=$(cd "$(dirname "$0")" && pwd)
+runtime=${RUNTIME:-runc}
+caps=(--cap-drop=ALL --security-opt no-new-privileges)
+for cap in CHOWN DAC_OVERRIDE FOWNER FSETID KILL NET_BIND_SERVICE SETGID SETUID; do caps+=(--cap-add=$cap); done
+scratch=$(mktemp -d)
+pod=pinacle-imgtest-$$
+passed=0 failed=0
+
+cleanup() { docker rm -f "$pod" "$pod-bare" >/dev/null 2>&1; rm -rf "$scratch"; }
+trap cleanup EXIT
+trap 'exit 130' INT TERM
+
+ok() { passed=$((passed + 1)); printf 'ok   %s\n' "$1"; }
+fail() { failed=$((failed + 1)); printf 'FAIL %s\n' "$1"; [ -z "${2-}" ] || printf '%s\n' "$2" | head -c 2000 | sed 's/^/     | /'; }
+# is NAME WANTED GOT
+is() { if [ "$2" = "$3" ]; then ok "$1"; else fail "$1" "wanted: $2
+got:    $3"; fi; }
+# has NAME PIECE TEXT
+has() { case $3 in *"$2"*) ok "$1" ;; *) fail "$1" "no '$2' in: $3" ;; esac; }
+# lacks NAME PIECE TEXT
+lacks() { case $3 in *"$2"*) fail "$1" "found '$2' in: $3" ;; *) ok "$1" ;; esac; }
+# within SECONDS COMMAND...: true as soon as the command is
+within() {
+    local end=$((SECONDS + $1 + 1)); shift
+    until "$@" >/dev/null 2>&1; do [ $SECONDS -lt $end ] || return 1; sleep 0.1; done
+}
+check() { local name=$1; shift; if "$@" >/dev/null 2>&1; then ok "$name"; else fail "$name" "$*"; fi; }
+now_ms() { date +%s%3N; }
+inside() { docker exec "$pod" "$@"; }
+# at HOST PATH [curl options]
+at() { local host=$1 path=$2; shift 2; curl -s --max-time 60 -H "Host: $host" "$@" "http://127.0.0.1:$port$path"; }
+field() { python3 -c 'import json,sys; value=json.load(sys.stdin)
+for key in sys.argv[1].split("."): value=value[int(key)] if isinstance(value,list) else value.get(key)
+print(value)' "$1" 2>&1; }
+service_pid() { inside pinacle-pod status | python3 -c 'import json,sys
+print([s["pid"] for s in json.load(sys.stdin)["services"] if s["name"]==sys.argv[1]][0])' "$1"; }
+service_state() { inside pinacle-pod status | python3 -c 'import json,sys
+print([s["state"] for s in json.load(sys.stdin)["services"] if s["name"]==sys.argv[1]][0])' "$1"; }
+in_state() { [ "$(service_state "$1")" = "$2" ]; }
+
+start_pod() {
+    docker rm -f "$pod" >/dev/null 2>&1
+    docker run -d --name "$pod" --runtime "$runtime" "${caps[@]}" --sysctl net.ipv6.conf.all.disable_ipv6=0 \
+        -p 127.0.0.1::80 "$@" "$IMAGE" >/dev/null || { echo "the pod does not start"; exit 1; }
+    port=$(docker port "$pod" 80 | head -n 1 | sed 's/.*://')
+    within 15 curl -fs "http://127.0.0.1:$port/.pinacle/ready"
+}
+
+apply() { docker exec -i "$pod" pinacle-pod apply 2>&1; }
+
+if [ -z "${IMAGE-}" ]; then
+    IMAGE=pinacle-base:imgtest
+    cp -r "$here/." "$scratch/context"
+    [ -z "${CA_BUNDLE-}" ] || cp "$CA_BUNDLE" "$scratch/context/ca/host-ca.crt"
+    DOCKER_BUILDKIT=0 docker build ${BASE:+--build-arg BASE="$BASE"} -t "$IMAGE" "$scratch/context" >"$scratch/build.log" 2>&1 ||
+        { tail -n 30 "$scratch/build.log"; echo "the image does not build"; exit 1; }
+fi
+echo "image $IMAGE, $(($(docker image inspect -f '{{.Size}}' "$IMAGE") / 1000000)) MB, runtime $runtime"
+
+probe=(-v "$here/test/probe.py:/opt/probe.py:ro")
+
+# --- start ---
+begin=$(now_ms)
+if start_pod "${probe[@]}" -e "PINACLE_RESOLVERS=$(awk '/^nameserver/ {print $2; exit}' /etc/resolv.conf)"; then
+    ok "ready $(($(now_ms) - begin)) ms after docker run"
+else
+    fail "ready within 15 s" "$(docker logs "$pod" 2>&1)"; exit 1
+fi
+is "ready says ok, on any host" ok "$(at whatever.example /.pinacle/ready)"
+has "resolvers are written" "options ndots:0" "$(inside cat /etc/resolv.conf)"
+lacks "the engine's resolver is gone" 127.0.0.11 "$(inside cat /etc/resolv.conf)"
+
+# --- apply ---
+cat >"$scratch/pod.json" <<'J'
+{"version":1,"id":"t1","name":"blog","slug":"blog","revision":1,"defaultPort":3000,"externalPort":30000,"workingDir":"/workspace/blog","user":"root",
+ "env":{"GREETING":"it's \"me\" $HOME `x`\nline 2","PLAIN":"1"},
+ "services":[
+  {"name":"app","kind":"process","command":"python3 /opt/probe.py serve 127.0.0.1 3000","port":3000,"dependsOn":["db"],"env":{"PLAIN":"2"},
+   "healthCheck":"curl -fsS localhost:3000"},
+  {"name":"db","kind":"service","command":"sleep 1; exec python3 /opt/probe.py serve 127.0.0.1 5432","port":5432,"healthCheck":""},
+  {"name":"six","command":"python3 /opt/probe.py serve ::1 3006","port":3006},
+  {"name":"odd","command":"python3 /opt/probe.py serve 127.0.0.1 41234"},
+  {"name":"odd-six","command":"python3 /opt/probe.py serve ::1 41236"},
+  {"name":"says","command":"printf '%s|%s|%s|%s\\n' \"$GREETING\" \"$PLAIN\" \"$PWD\" \"$(id -un)\"; exec sleep 10000","user":"nobody","workingDir":"/workspace/says"},
+  {"name":"broken","command":"echo trying; exit 3"},
+  {"name":"web-terminal","kind":"service","command":"ttyd -p 7681 -i 0.0.0.0 -w /workspace --writable --url-arg -- tmux new -As main","port":7681}],
+ "ports":[{"name":"<script>x","port":3000}],"spec":"name: blog\n"}
+J
+out=$(apply <"$scratch/pod.json"); is "apply succeeds" 0 $?
+has "apply starts services" "started app" "$out"
+out=$(apply <"$scratch/pod.json")
+has "apply again changes nothing" "unchanged app" "$out"; lacks "nor starts anything" "started" "$out"
+is "pod.json is private" 600 "$(inside stat -c %a /etc/pinacle/pod.json)"
+is "env.sh is private" 600 "$(inside stat -c %a /etc/pinacle/env.sh)"
+is "the spec is kept" "name: blog" "$(inside cat /etc/pinacle/pinacle.yaml)"
+out=$(echo '{"version":1,"services":[{"name":"a","command":"x","dependsOn":["b"]},{"name":"b","command":"x","dependsOn":["a"]}]}' | apply)
+is "a circle is refused" 1 $?; has "and named" "a -> b -> a" "$out"
+out=$(echo '{"version":1,"services":[{"name":"../x","command":"x"}]}' | apply); is "a bad name is refused" 1 $?
+out=$(echo '{"version":2}' | apply); is "another version is refused" 1 $?
+has "none of that changed the pod" '"blog"' "$(inside cat /etc/pinacle/pod.json)"
+check "app becomes healthy" inside pinacle-pod healthy app --timeout 30
+check "db is healthy by its port" inside pinacle-pod healthy db --timeout 30
+check "web-terminal is healthy" inside pinacle-pod healthy web-terminal --timeout 30
+check "says is healthy by staying up" inside pinacle-pod healthy says --timeout 30
+out=$(inside pinacle-pod healthy broken --timeout 2); is "broken is not healthy" 1 $?
+has "and the reason is printed" "not healthy" "$out"
+has "env, directory and user of a service" "it's \"me\" \$HOME \`x\`" "$(inside pinacle-pod log says)"
+has "second line of it" "line 2|1|/workspace/says|nobody" "$(inside pinacle-pod log says)"
+is "env in a login shell" "it's \"me\" \$HOME \`x\`
+line 2" "$(inside bash -lc 'echo "$GREETING"')"
+has "env in an interactive shell" "line 2" "$(inside bash -ic 'echo "$GREETING"' 2>/dev/null)"
+
+# --- routing ---
+dot=localhost-3000.pod-blog.localhost dash=localhost-3000-pod-blog.localhost
+for host in $dot $dash $dot:30000 $dash:30000 LOCALHOST-3000.Pod-Blog.localhost:30000 127.0.0.1:30000 localhost pod-blog.localhost; do
+    is "3000 at $host" localhost:3000 "$(at "$host" /a | field headers.host)"
+done
+is "5432 by the dot form" 5432 "$(at localhost-5432.pod-blog.localhost / | field port)"
+is "port without a group" 41234 "$(at localhost-41234-pod-blog.localhost / | field port)"
+is "::1 only, known port" AF_INET6 "$(at localhost-3006.pod-blog.localhost / | field family)"
+is "::1 only, other port" AF_INET6 "$(at localhost-41236.pod-blog.localhost / | field family)"
+head -c 3000000 /dev/urandom >"$scratch/three"
+is "body to ::1, known port" 3000000 "$(at localhost-3006.pod-blog.localhost / --data-binary "@$scratch/three" | field body.bytes)"
+is "body to ::1, other port, after one redirect" 3000000 "$(curl -s -L --max-time 60 --connect-to "::127.0.0.1:$port" \
+    --data-binary "@$scratch/three" "http://localhost-41236.pod-blog.localhost/" | field body.bytes)"
+reply=$(at "$dot:30000" "/p//q?a=%2F&b=1" -H "X-Odd_Name: v")
+is "path and query untouched" "/p//q?a=%2F&b=1" "$(field path <<<"$reply")"
+is "X-Forwarded-Host" "$dot:30000" "$(field headers.x-forwarded-host <<<"$reply")"
+is "X-Forwarded-Proto" http "$(field headers.x-forwarded-proto <<<"$reply")"
+is "X-Forwarded-Port" 30000 "$(field headers.x-forwarded-port <<<"$reply")"
+is "header with an underscore" v "$(field headers.x-odd_name <<<"$reply")"
+is "no Connection header for plain requests" None "$(field headers.connection <<<"$reply")"
+is "X-Forwarded-Proto https is passed on" https "$(at $dot / -H 'X-Forwarded-Proto: https' | field headers.x-forwarded-proto)"
+is "nothing else is" http "$(at $dot / -H 'X-Forwarded-Proto: "><x' | field headers.x-forwarded-proto)"
+is "a redirect to itself stays in the browser's address" "http://$dot:30000/there" \
+    "$(at "$dot:30000" /redirect -o /dev/null -w '%header{location}' 2>/dev/null || true)"
+head -c 104857600 /dev/zero >"$scratch/hundred"
+is "100 MB body" 104857600 "$(at $dot / --data-binary "@$scratch/hundred" | field body.bytes)"
+is "100 MB body, chunked" 104857600 "$(at $dot / -H 'Transfer-Encoding: chunked' --data-binary "@$scratch/hundred" | field body.bytes)"
+is "32 kB header" 32000 "$(at $dot / -H "X-Long: $(head -c 32000 /dev/zero | tr '\0' a)" | field headers.x-long | tr -d '\n' | wc -c)"
+is "response is not buffered" yes "$(python3 - "$port" <<'P'
+import http.client, sys, time
+link = http.client.HTTPConnection("127.0.0.1", int(sys.argv[1]), timeout=20)
+begin = time.monotonic()
+link.request("GET", "/slow", headers={"Host": "localhost-3000.pod-blog.localhost"})
+reply = link.getresponse(); reply.read(5)
+first = time.monotonic() - begin
+reply.read()
+print("yes" if first < 0.45 * (time.monotonic() - begin) else "no")
+P
+)"
+is "WebSocket" ok "$(python3 "$here/test/probe.py" websocket "$port" $dot:30000 20 2>&1 | tail -n 1)"
+is "WebSocket, port without a group" ok "$(python3 "$here/test/probe.py" websocket "$port" localhost-41234-pod-blog.localhost 4 2>&1 | tail -n 1)"
+is "web terminal answers" 200 "$(at localhost-7681.pod-blog.localhost / -o /dev/null -w '%{http_code}')"
+
+# --- nothing there ---
+is "nothing listens: 502" 502 "$(at localhost-9999.pod-blog.localhost:30000 / -o "$scratch/page" -w '%{http_code}')"
+page=$(cat "$scratch/page")
+has "page names the port" "Nothing listens on port 9999" "$page"
+has "page links in the same form and port" 'href="http://localhost-5432.pod-blog.localhost:30000/"' "$page"
+has "page escapes names" "&lt;script&gt;x" "$page"; lacks "page has no raw name" "<script>" "$page"
+has "dash form too" 'href="http://localhost-5432-pod-blog.localhost:30000/"' "$(at localhost-9999-pod-blog.localhost:30000 /)"
+reply=$(at localhost-9999.pod-blog.localhost / -H 'Accept: application/json')
+is "JSON when asked for" not_listening "$(field error <<<"$reply")"
+is "POST to nothing" 502 "$(at localhost-9999.pod-blog.localhost / --data-binary "@$scratch/three" -o /dev/null -w '%{http_code}')"
+is "closed without an answer" no_answer "$(at $dot /close -H 'Accept: application/json' | field error)"
+for bad in 0 70000 65536 99999999 080; do
+    is "port $bad is refused" 400 "$(at localhost-$bad.pod-blog.localhost / -o /dev/null -w '%{http_code}')"
+done
+is "65535 is a port" 502 "$(at localhost-65535.pod-blog.localhost / -o /dev/null -w '%{http_code}')"
+is "port 80 is not looped" 400 "$(at localhost-80.pod-blog.localhost / -o /dev/null -w '%{http_code}')"
+
+# --- supervision ---
+pid=$(service_pid app); begin=$(now_ms); inside kill -9 "$pid"
+back() { [ "$(at $dot / -o /dev/null -w '%{http_code}')" = 200 ] && [ "$(service_pid app)" != "$pid" ]; }
+if within 6 back; then ok "killed app is back after $(($(now_ms) - begin)) ms"; else fail "killed app comes back" "$(inside pinacle-pod status)"; fi
+inside sh -c 'kill -9 $(cat /tmp/nginx.pid)'
+if within 5 curl -fs "http://127.0.0.1:$port/.pinacle/ready"; then ok "killed nginx is back"; else fail "killed nginx is back"; fi
+inside sh -c 'kill -9 $(pgrep -x s6-svscan | grep -vx 1)'
+if within 15 at $dot / -f; then ok "killed supervisor of the services is back with them"; else fail "killed supervisor is back" "$(inside ps -eo pid,ppid,args)"; fi
+tries=$(inside pinacle-pod log broken | grep -c trying)
+if [ "$tries" -ge 3 ] && [ "$tries" -le 12 ]; then ok "a broken service is tried with growing pauses ($tries times so far)"; else fail "backoff" "$tries tries"; fi
+has "and shows as failing" "$(service_state broken)" "restarting failed"
+inside pinacle-pod stop app >/dev/null; is "stop" stopped "$(service_state app)"
+inside pinacle-pod start app >/dev/null; check "start" inside pinacle-pod healthy app --timeout 20
+pid=$(service_pid app); inside pinacle-pod restart app >/dev/null
+check "restart" inside pinacle-pod healthy app --timeout 20
+[ "$pid" != "$(service_pid app)" ] && ok "restart makes a new process" || fail "restart makes a new process"
+check "status of app is running" within 15 in_state app running
+has "ports say who listens" '{"port": 3000, "service": "app"}' "$(inside pinacle-pod ports)"
+pid=$(service_pid app); sed 's/"PLAIN":"2"/"PLAIN":"3"/; s/"defaultPort":3000/"defaultPort":5432/; /"name":"odd"/d' "$scratch/pod.json" >"$scratch/pod2.json"
+( python3 "$here/test/probe.py" load "$port" localhost-5432.pod-blog.localhost / 4 4 >"$scratch/load" 2>&1 ) & load=$!
+out=$(apply <"$scratch/pod2.json")
+has "changed service is restarted" "restarted app" "$out"; has "others are not" "unchanged db" "$out"; has "missing one is removed" "removed odd" "$out"
+wait $load; case $(cat "$scratch/load") in [0-9]*) ok "no request fails during the reload" ;; *) fail "no request fails during the reload" "$(cat "$scratch/load")" ;; esac
+is "default port follows" localhost:5432 "$(at 127.0.0.1:30000 / | field headers.host)"
+sed 's/"PLAIN":"1"/"PLAIN":"9"/' "$scratch/pod2.json" >"$scratch/pod3.json"
+has "changed pod env restarts everything" "restarted db" "$(apply <"$scratch/pod3.json")"
+is "terminal with tmux works" yes "$(inside bash -c 'export TERM=xterm-256color; tmux -L check new -d "echo from-tmux \$GREETING | head -n1 >/tmp/tmux-out; sleep 5" && for i in $(seq 50); do grep -q from-tmux /tmp/tmux-out 2>/dev/null && echo yes && break; sleep .1; done')"
+docker restart "$pod" >/dev/null; port=$(docker port "$pod" 80 | head -n 1 | sed 's/.*://')
+if within 30 at $dot / -f; then ok "services are back after docker restart"; else fail "services are back after docker restart" "$(docker logs "$pod" 2>&1; inside pinacle-pod status)"; fi
+check "app came up after db" inside sh -c '[ $(cat /dev/shm/pinacle-services/app/launched) -ge $(cat /dev/shm/pinacle-services/db/launched) ] && ! grep -q "starting app" /var/log/pinacle/app.log'
+
+# --- steps ---
+is "a step runs" 'out /tmp/st' "$(inside pinacle-pod step s1 --dir /tmp/st -- 'echo "out $PWD"; echo ran >>/tmp/runs')"
+out=$(inside pinacle-pod step s1 --dir /tmp/st -- 'echo again; echo ran >>/tmp/runs'); is "and not twice" "" "$out"
+inside pinacle-pod step s2 --dir /tmp/st -- 'exit 7'; inside pinacle-pod step s2 --dir /tmp/st -- 'exit 0'; is "its exit code is kept" 7 $?
+inside pinacle-pod step --forget s2; inside pinacle-pod step s2 --dir /tmp/st -- 'exit 0'; is "until it is forgotten" 0 $?
+inside pinacle-pod step s3 --dir /tmp/st -- 'sleep 2; echo one >>/tmp/three; exit 5' & first=$!
+within 5 inside test -e /var/lib/pinacle/steps/s3.lock
+inside pinacle-pod step s3 --dir /tmp/st -- 'echo two >>/tmp/three'; second=$?; wait $first
+is "two at once: one runs, both know" "5 5 one" "$? $second $(inside cat /tmp/three)"
+is "a step sees the env" "9" "$(inside pinacle-pod step s4 --dir /tmp/st -- 'echo $PLAIN')"
+is "a step as another user" "nobody" "$(inside pinacle-pod step s5 --dir /tmp/nb --user nobody -- 'id -un')"
+
+# --- tools and trust ---
+for tool in git curl python3 node npm npx tmux ttyd ssh less nano unzip ps; do check "$tool is there" inside sh -c "command -v $tool"; done
+is "locale" UTF-8 "$(inside locale charmap)"
+if [ -z "${OFFLINE-}" ]; then
+    check "apt-get install works" inside sh -c 'apt-get update -qq && apt-get install -y -qq jq && jq --version'
+    check "npm fetches over https" inside npm view is-number version
+    check "pip fetches over https" inside pip download -q --no-deps -d /tmp/pip idna
+fi
+
+# --- stop ---
+begin=$(now_ms); docker stop "$pod" >/dev/null; took=$(($(now_ms) - begin))
+if [ $took -lt 6000 ]; then ok "stopped in $took ms"; else fail "stops within 6 s" "$took ms"; fi
+is "and did so by itself" 0 "$(docker inspect -f '{{.State.ExitCode}}' "$pod")"
+
+echo "$passed passed, $failed failed"
+[ $failed = 0 ]
