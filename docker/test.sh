@@ -201,9 +201,12 @@ check "status of app is running" within 15 in_state app running
 has "ports say who listens" '{"port": 3000, "service": "app"}' "$(inside pinacle-pod ports)"
 pid=$(service_pid app); sed 's/"PLAIN":"2"/"PLAIN":"3"/; s/"defaultPort":3000/"defaultPort":5432/; /"name":"odd"/d' "$scratch/pod.json" >"$scratch/pod2.json"
 ( python3 "$here/test/probe.py" load "$port" localhost-5432.pod-blog.localhost / 4 4 >"$scratch/load" 2>&1 ) & load=$!
+( python3 "$here/test/probe.py" websocket "$port" localhost-5432.pod-blog.localhost 20 0.2 >"$scratch/ws" 2>&1 ) & socket=$!
+within 5 inside true
 out=$(apply <"$scratch/pod2.json")
 has "changed service is restarted" "restarted app" "$out"; has "others are not" "unchanged db" "$out"; has "missing one is removed" "removed odd" "$out"
 wait $load; case $(cat "$scratch/load") in [0-9]*) ok "no request fails during the reload" ;; *) fail "no request fails during the reload" "$(cat "$scratch/load")" ;; esac
+wait $socket; is "an open WebSocket lives through the reload" ok "$(tail -n 1 "$scratch/ws")"
 is "default port follows" localhost:5432 "$(at 127.0.0.1:30000 / | field headers.host)"
 sed 's/"PLAIN":"1"/"PLAIN":"9"/' "$scratch/pod2.json" >"$scratch/pod3.json"
 has "changed pod env restarts everything" "restarted db" "$(apply <"$scratch/pod3.json")"

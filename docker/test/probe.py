@@ -2,7 +2,7 @@
 """Both ends of the image's routing tests, with the standard library alone.
 
 probe.py serve ADDRESS PORT            HTTP server: echoes what it was asked as JSON; upgrades to a WebSocket that echoes
-probe.py websocket PORT HOST COUNT     client through the router on 127.0.0.1:PORT; prints "ok"
+probe.py websocket PORT HOST COUNT [PAUSE]  client through the router on 127.0.0.1:PORT; prints "ok"
 probe.py load PORT HOST PATH THREADS S  kept-alive requests; prints p50 in ms and requests a second
 """
 
@@ -151,7 +151,7 @@ def serve(address, port):
     Server((address, int(port)), Echo).serve_forever()
 
 
-def websocket(port, host, count):
+def websocket(port, host, count, pause="0"):
     with socket.create_connection(("127.0.0.1", int(port)), timeout=15) as link:
         key = base64.b64encode(os.urandom(16)).decode()
         link.sendall((
@@ -170,13 +170,14 @@ def websocket(port, host, count):
             sent = os.urandom(1 if index % 2 else 70000)
             link.sendall(frame(2, sent, True))
             assert read_frame(stream) == (2, sent)
+            time.sleep(float(pause))
         link.sendall(frame(8, b"", True))
         assert read_frame(stream)[0] == 8
     print("ok")
 
 
 def load(port, host, path, threads, seconds):
-    from http.client import HTTPConnection
+    from http.client import HTTPConnection, RemoteDisconnected
 
     times, lock = [], threading.Lock()
     end = time.monotonic() + float(seconds)
@@ -186,8 +187,14 @@ def load(port, host, path, threads, seconds):
         link = HTTPConnection("127.0.0.1", int(port))
         while time.monotonic() < end:
             start = time.perf_counter()
-            link.request("GET", path, headers={"Host": host})
-            reply = link.getresponse()
+            try:
+                link.request("GET", path, headers={"Host": host})
+                reply = link.getresponse()
+            except (RemoteDisconnected, ConnectionError):
+                # An idle connection that the server gave up; a browser asks again just so, once.
+                link.close()
+                link.request("GET", path, headers={"Host": host})
+                reply = link.getresponse()
             reply.read()
             assert reply.status == 200, reply.status
             mine.append(time.perf_counter() - start)

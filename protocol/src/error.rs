@@ -41,6 +41,25 @@ pub enum ErrorKind {
     Internal,
 }
 
+impl ErrorKind {
+    /// Returns the command line's exit code for it.
+    pub fn exit_code(self) -> u8 {
+        match self {
+            Self::Internal => 1,
+            Self::InvalidRequest | Self::InvalidSpec => 3,
+            Self::NotFound => 4,
+            Self::Conflict | Self::WrongPhase => 5,
+            Self::HostUnreachable | Self::HostUnfit | Self::Exhausted | Self::Engine => 6,
+            Self::CommandFailed => 7,
+            Self::Busy => 8,
+            Self::VersionMismatch => 9,
+            Self::DaemonUnreachable => 10,
+            Self::Storage => 11,
+            Self::Cancelled => 130,
+        }
+    }
+}
+
 /// An error as it crosses the socket.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[error("{message}")]

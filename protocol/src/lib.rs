@@ -24,6 +24,7 @@ mod request;
 #[allow(missing_docs, reason = "tarpc generates items without docs")]
 mod service;
 mod stream;
+pub mod wire;
 
 pub use error::{ApiError, ErrorKind};
 pub use event::{Event, EventBatch, EventRecord};

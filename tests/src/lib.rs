@@ -1,1 +1,7 @@
-//! Placeholder.
+//! Real processes for the scenarios: the daemon in a directory of its own, the
+//! engine by its command line, and ways to wait for a state instead of a time.
+
+pub mod daemon;
+pub mod engine;
+pub mod http;
+pub mod wait;

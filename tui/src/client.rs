@@ -2,7 +2,6 @@
 
 mod pty;
 mod stream;
-mod wire;
 
 pub use pty::{PtyReader, PtyWriter, SessionFrame};
 pub use stream::Frames;
@@ -11,7 +10,7 @@ use pinacle_protocol::{
     Accepted, AdoptPod, ApiError, ConfigApply, ConfigPlan, ConfigReport, CreatePod, Cursor,
     ErrorKind, EventBatch, HostId, HostReport, Inventory, JournalPage, Mode, OperationId,
     OperationView, PinacleClient, PodAction, PodDetail, PodRef, PodUsage, PtyRequest, ServerInfo,
-    StreamRequest,
+    StreamRequest, wire,
 };
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
@@ -116,7 +115,8 @@ impl Client {
     /// The daemon's.
     pub async fn stream(&self, request: StreamRequest) -> Result<Frames, ApiError> {
         let connection = connect(&self.socket, Mode::Stream).await.map_err(ApiError::from)?;
-        Frames::open(connection, request).await
+        let reader = connection.into_stream(&request).await.map_err(|e| link_lost(&e))?;
+        Ok(Frames::new(reader))
     }
 
     /// Starts a command in a pod, on a connection of its own.
@@ -126,7 +126,7 @@ impl Client {
     /// The daemon's, when the command could not be started.
     pub async fn pty(&self, request: PtyRequest) -> Result<(PtyReader, PtyWriter), ApiError> {
         let connection = connect(&self.socket, Mode::Pty).await.map_err(ApiError::from)?;
-        pty::open(connection, request).await
+        Ok(pty::split(connection.into_pty(&request).await?))
     }
 
     /// Ends the daemon.
@@ -197,15 +197,15 @@ pub async fn peer_pid(socket: &Path) -> Option<i32> {
 async fn connect_rpc(socket: &Path) -> Result<PinacleClient, ConnectFailure> {
     let (rpc, dispatch) = connect(socket, Mode::Rpc).await?.into_rpc();
     // Ends when the last handle to `rpc` is gone, or the connection is.
-    tokio::spawn(async move {
-        // Calls learn of its end by themselves.
-        drop(dispatch.await);
-    });
+    tokio::spawn(dispatch);
     Ok(rpc)
 }
 
 async fn connect(socket: &Path, mode: Mode) -> Result<wire::ClientConnection, ConnectFailure> {
-    wire::connect(socket, mode).await.map_err(|error| explain(socket, &error))
+    wire::connect(socket, mode).await.map_err(|error| match error.is_absent() {
+        true => ConnectFailure::Absent(error.to_api()),
+        false => ConnectFailure::Other(error.to_api()),
+    })
 }
 
 fn deadline(time: Duration) -> Context {
@@ -229,19 +229,10 @@ fn call_failed(error: &RpcError) -> ApiError {
     }
 }
 
-fn link_lost(error: &std::io::Error) -> ApiError {
-    ApiError::new(ErrorKind::DaemonUnreachable, "the connection to the daemon was lost")
-        .cause(error.to_string())
-}
-
-fn explain(socket: &Path, error: &wire::ConnectError) -> ConnectFailure {
-    match error {
-        wire::ConnectError::Io(e) => match e.kind() {
-            std::io::ErrorKind::NotFound | std::io::ErrorKind::ConnectionRefused => {
-                ConnectFailure::Absent(ApiError::new(ErrorKind::DaemonUnreachable, format!("no daemon listens on {}", socket.display())))
-            }
-            _ => ConnectFailure::Other(ApiError::from_error(ErrorKind::DaemonUnreachable, error)),
-        },
-        wire::ConnectError::Refused(e) => ConnectFailure::Other(e.clone()),
+fn link_lost(error: &dyn std::error::Error) -> ApiError {
+    let error = ApiError::from_error(ErrorKind::DaemonUnreachable, error);
+    ApiError {
+        causes: std::iter::once(error.message).chain(error.causes).collect(),
+        ..ApiError::new(ErrorKind::DaemonUnreachable, "the connection to the daemon was lost")
     }
 }

@@ -32,7 +32,7 @@ impl Failure {
     /// Returns the process's exit code.
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::Api(error) => exit_code(error.kind),
+            Self::Api(error) => error.kind.exit_code(),
             Self::Usage(_) => USAGE,
             Self::OutputClosed => OUTPUT_CLOSED,
             Self::Exit(code) => *code,
@@ -50,25 +50,5 @@ impl Failure {
     /// Makes the end after Ctrl-C.
     pub fn interrupted() -> Self {
         Self::Exit(INTERRUPTED)
-    }
-}
-
-/// Returns the exit code that stands for a kind of error.
-pub fn exit_code(kind: ErrorKind) -> u8 {
-    match kind {
-        ErrorKind::Internal => 1,
-        ErrorKind::InvalidRequest | ErrorKind::InvalidSpec => 3,
-        ErrorKind::NotFound => 4,
-        ErrorKind::Conflict | ErrorKind::WrongPhase => 5,
-        ErrorKind::HostUnreachable
-        | ErrorKind::HostUnfit
-        | ErrorKind::Exhausted
-        | ErrorKind::Engine => 6,
-        ErrorKind::CommandFailed => 7,
-        ErrorKind::Busy => 8,
-        ErrorKind::VersionMismatch => 9,
-        ErrorKind::DaemonUnreachable => 10,
-        ErrorKind::Storage => 11,
-        ErrorKind::Cancelled => INTERRUPTED,
     }
 }

@@ -97,8 +97,8 @@ impl Paint {
 
 /// The streams of one run.
 pub struct Console {
-    stdout: Box<dyn Write + Send>,
-    stderr: Box<dyn Write + Send>,
+    stdout: Box<dyn Write + Send + Sync>,
+    stderr: Box<dyn Write + Send + Sync>,
     /// Taken by whoever reads standard input.
     pub input: Input,
     /// Which streams are terminals.
@@ -114,8 +114,8 @@ impl Console {
     /// Makes a console of streams given from outside; `run` sets the rest from
     /// the command line.
     pub fn new(
-        stdout: Box<dyn Write + Send>,
-        stderr: Box<dyn Write + Send>,
+        stdout: Box<dyn Write + Send + Sync>,
+        stderr: Box<dyn Write + Send + Sync>,
         input: Input,
         terminals: Terminals,
     ) -> Self {

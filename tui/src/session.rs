@@ -116,7 +116,7 @@ impl Session {
                 self.console.error(&error);
                 let question = "restart the daemon now? Pods keep running.";
                 if !self.ask(question).await? {
-                    return Err(Failure::Exit(crate::failure::exit_code(error.kind)));
+                    return Err(Failure::Exit(error.kind.exit_code()));
                 }
                 crate::commands::daemon::restart::replace(self).await?;
                 Ok(autostart::connect(self).await?)
@@ -224,8 +224,9 @@ impl Session {
 /// When the system gives no random bytes.
 pub fn request_id() -> Result<RequestId, Failure> {
     let mut bytes = [0_u8; 16];
-    getrandom::fill(&mut bytes)
-        .map_err(|e| Failure::local("the system gives no random bytes", &e))?;
+    getrandom::fill(&mut bytes).map_err(|e| {
+        ApiError::new(ErrorKind::Internal, "the system gives no random bytes").cause(e.to_string())
+    })?;
     let text: String = bytes.iter().map(|b| format!("{b:02x}")).collect();
     RequestId::new(text).map_err(|e| Failure::local("a request cannot be named", &e))
 }

@@ -9,6 +9,9 @@ use std::path::{Path, PathBuf};
 /// The file's name.
 pub const FILE_NAME: &str = "pinacle.yaml";
 
+/// What [`SpecFile::shown`] is of a spec that stands in.
+pub const DEFAULT: &str = "the default spec";
+
 /// The spec that stands in where a directory has none: every default.
 pub const MINIMAL: &str = "version: \"1.0\"\nservices: []\n";
 
@@ -23,10 +26,31 @@ pub struct SpecFile {
     pub dir: Option<PathBuf>,
 }
 
+/// Whether a new pod starts with the files of the spec's directory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Files {
+    /// It does, where the directory is a project's.
+    Copied,
+    /// It does not.
+    Left,
+}
+
 impl SpecFile {
     /// Returns the name a pod made from it gets: the spec's own, else the directory's.
     pub fn pod_name(&self) -> Option<String> {
         name_in(&self.text).or_else(|| self.dir.as_deref().and_then(dir_name))
+    }
+
+    /// Returns the directory whose files a new pod starts with: the spec's, when
+    /// that is a project's. A home directory or the root is no project, and
+    /// holds more secrets than anybody means to copy.
+    pub fn project(&self, session: &Session) -> Option<String> {
+        let dir = self.dir.as_deref()?;
+        let home = session.env.get("HOME").map(PathBuf::from);
+        let home = home.map(|h| h.canonicalize().unwrap_or(h));
+        let is_spec = Path::new(&self.shown).file_name().is_none_or(|name| name == FILE_NAME);
+        let is_project = dir.parent().is_some() && home.as_deref() != Some(dir);
+        (is_project && (is_spec || self.shown == DEFAULT)).then(|| dir.to_str().map(str::to_owned))?
     }
 }
 

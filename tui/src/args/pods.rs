@@ -8,7 +8,8 @@ pub(super) const UP_HELP: &str = "\
 The pod's name is the spec's `name`, else --name, else the directory's. A pod that is there
 already is started when stopped, tried again when failed, and brought up to date when
 pinacle.yaml has changed since: what would change is shown first, and nothing that would lose
-files is done without --accept-loss.
+files is done without --accept-loss. A new pod gets a copy of the directory's files in its
+working directory.
 
 Where no Docker engine answers, `up` offers to install one with gVisor (Debian and Ubuntu).
 
@@ -18,6 +19,9 @@ Examples:
   pinacle-tui up --yes --isolation runc";
 
 pub(super) const CREATE_HELP: &str = "\
+The pod gets a copy of the files beside a pinacle.yaml in its working directory; with another
+spec file it starts empty.
+
 Examples:
   pinacle-tui create ~/src/blog
   pinacle-tui create - --name scratch < pinacle.yaml";
@@ -72,6 +76,9 @@ pub struct UpArgs {
     /// Isolation that overrides the spec's
     #[arg(long, value_enum)]
     pub isolation: Option<IsolationArg>,
+    /// Leave the directory's files here instead of copying them into the new pod
+    #[arg(long)]
+    pub no_copy: bool,
 }
 
 /// What `create` takes.
@@ -89,6 +96,9 @@ pub struct CreateArgs {
     /// Isolation that overrides the spec's
     #[arg(long, value_enum)]
     pub isolation: Option<IsolationArg>,
+    /// Leave the directory's files here instead of copying them into the new pod
+    #[arg(long)]
+    pub no_copy: bool,
 }
 
 /// One pod, or the directory's.

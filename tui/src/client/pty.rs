@@ -1,14 +1,15 @@
 //! The `pty` mode: the bytes of one command in a pod.
 
 use super::link_lost;
-use super::wire::{ClientConnection, Pty, PtyCodec};
 use bytes::Bytes;
 use futures::stream::{SplitSink, SplitStream};
 use futures::{SinkExt, StreamExt};
-use pinacle_protocol::{
-    ApiError, ErrorKind, MAX_PTY_FRAME, PtyFrameKind, PtyReply, PtyRequest, TerminalSize,
-};
+use pinacle_protocol::wire::{PtyCodec, PtyFrame};
+use pinacle_protocol::{ApiError, ErrorKind, MAX_PTY_FRAME, PtyFrameKind, TerminalSize};
+use tokio::net::UnixStream;
 use tokio_util::codec::Framed;
+
+type Session = Framed<UnixStream, PtyCodec>;
 
 /// What comes from a command.
 #[derive(Debug)]
@@ -26,24 +27,16 @@ pub enum SessionFrame {
 }
 
 /// What a command says.
-pub struct PtyReader(SplitStream<Pty>);
+#[derive(Debug)]
+pub struct PtyReader(SplitStream<Session>);
 
 /// What a command is told.
-pub struct PtyWriter(SplitSink<Pty, (PtyFrameKind, Bytes)>);
+#[derive(Debug)]
+pub struct PtyWriter(SplitSink<Session, PtyFrame>);
 
-pub(super) async fn open(
-    mut connection: ClientConnection,
-    request: PtyRequest,
-) -> Result<(PtyReader, PtyWriter), ApiError> {
-    connection.send(&request).await.map_err(|e| link_lost(&e))?;
-    let reply = connection.line().await.map_err(|e| link_lost(&e))?;
-    match serde_json::from_slice(&reply) {
-        Ok(PtyReply::Started) => {}
-        Ok(PtyReply::Error(error)) => return Err(error),
-        Err(error) => return Err(ApiError::from_error(ErrorKind::Internal, &error)),
-    }
-    let (sink, stream) = Framed::new(connection.into_inner(), PtyCodec).split();
-    Ok((PtyReader(stream), PtyWriter(sink)))
+pub(super) fn split(session: Session) -> (PtyReader, PtyWriter) {
+    let (sink, stream) = session.split();
+    (PtyReader(stream), PtyWriter(sink))
 }
 
 impl PtyReader {
@@ -61,16 +54,15 @@ impl PtyReader {
             let Some(frame) = self.0.next().await else {
                 return Ok(SessionFrame::Closed);
             };
-            let (kind, payload) = frame.map_err(|e| link_lost(&e))?;
-            return Ok(match kind {
-                PtyFrameKind::Stdout => SessionFrame::Stdout(payload),
-                PtyFrameKind::Stderr => SessionFrame::Stderr(payload),
-                PtyFrameKind::Exit => match <[u8; 4]>::try_from(payload.as_ref()) {
-                    Ok(code) => SessionFrame::Exit(i32::from_be_bytes(code)),
-                    Err(_) => SessionFrame::Closed,
-                },
+            let frame = frame.map_err(|e| link_lost(&e))?;
+            return Ok(match frame.kind {
+                PtyFrameKind::Stdout => SessionFrame::Stdout(frame.payload),
+                PtyFrameKind::Stderr => SessionFrame::Stderr(frame.payload),
+                PtyFrameKind::Exit => {
+                    frame.exit_code().map_or(SessionFrame::Closed, SessionFrame::Exit)
+                }
                 PtyFrameKind::Error => SessionFrame::Error(
-                    serde_json::from_slice(&payload)
+                    serde_json::from_slice(&frame.payload)
                         .unwrap_or_else(|e| ApiError::from_error(ErrorKind::Internal, &e)),
                 ),
                 // Only ever sent by us.
@@ -88,7 +80,8 @@ impl PtyWriter {
     /// `daemon_unreachable` when the session has ended.
     pub async fn stdin(&mut self, bytes: &[u8]) -> Result<(), ApiError> {
         for piece in bytes.chunks(MAX_PTY_FRAME) {
-            self.send(PtyFrameKind::Stdin, Bytes::copy_from_slice(piece)).await?;
+            let frame = PtyFrame::new(PtyFrameKind::Stdin, Bytes::copy_from_slice(piece));
+            self.send(frame).await?;
         }
         Ok(())
     }
@@ -99,7 +92,7 @@ impl PtyWriter {
     ///
     /// As [`PtyWriter::stdin`].
     pub async fn end_stdin(&mut self) -> Result<(), ApiError> {
-        self.send(PtyFrameKind::StdinEnd, Bytes::new()).await
+        self.send(PtyFrame::new(PtyFrameKind::StdinEnd, Bytes::new())).await
     }
 
     /// Sends the terminal's size.
@@ -108,11 +101,10 @@ impl PtyWriter {
     ///
     /// As [`PtyWriter::stdin`].
     pub async fn resize(&mut self, size: TerminalSize) -> Result<(), ApiError> {
-        let bytes = [size.columns.to_be_bytes(), size.rows.to_be_bytes()].concat();
-        self.send(PtyFrameKind::Resize, Bytes::from(bytes)).await
+        self.send(PtyFrame::resize(size)).await
     }
 
-    async fn send(&mut self, kind: PtyFrameKind, payload: Bytes) -> Result<(), ApiError> {
-        self.0.send((kind, payload)).await.map_err(|e| link_lost(&e))
+    async fn send(&mut self, frame: PtyFrame) -> Result<(), ApiError> {
+        self.0.send(frame).await.map_err(|e| link_lost(&e))
     }
 }

@@ -1,24 +1,16 @@
 //! The `stream` mode: events and journals as they come.
 
 use super::link_lost;
-use super::wire::{ClientConnection, JsonCodec};
-use futures::StreamExt;
-use pinacle_protocol::{ApiError, StreamFrame, StreamRequest};
-use tokio::net::UnixStream;
-use tokio_util::codec::Framed;
+use pinacle_protocol::wire::StreamReader;
+use pinacle_protocol::{ApiError, StreamFrame};
 
 /// The frames of one stream.
-pub struct Frames {
-    frames: Framed<UnixStream, JsonCodec<StreamFrame, StreamFrame>>,
-}
+#[derive(Debug)]
+pub struct Frames(StreamReader);
 
 impl Frames {
-    pub(super) async fn open(
-        mut connection: ClientConnection,
-        request: StreamRequest,
-    ) -> Result<Self, ApiError> {
-        connection.send(&request).await.map_err(|e| link_lost(&e))?;
-        Ok(Self { frames: Framed::new(connection.into_inner(), JsonCodec::default()) })
+    pub(super) fn new(reader: StreamReader) -> Self {
+        Self(reader)
     }
 
     /// Returns the next frame; `None` when the daemon closed the stream.
@@ -31,6 +23,6 @@ impl Frames {
     ///
     /// Nothing is lost.
     pub async fn next(&mut self) -> Result<Option<StreamFrame>, ApiError> {
-        self.frames.next().await.transpose().map_err(|e| link_lost(&e))
+        self.0.next_frame().await.map_err(|e| link_lost(&e))
     }
 }

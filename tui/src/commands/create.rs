@@ -6,7 +6,7 @@ use crate::lifecycle::{self, ActionReport};
 use crate::origins::Origins;
 use crate::output::diagnostics;
 use crate::session::{self, Session};
-use crate::spec_file::{self, SpecFile};
+use crate::spec_file::{self, Files, SpecFile};
 use crate::{client::Client, locate};
 use pinacle_protocol::{ApiError, CreatePod, ErrorKind, HostId, Isolation, PodRef};
 
@@ -20,6 +20,8 @@ pub struct Wanted {
     pub host: Option<HostId>,
     /// Isolation that overrides the spec's.
     pub isolation: Option<Isolation>,
+    /// Whether it starts with the files of the spec's directory.
+    pub files: Files,
 }
 
 /// Creates the pod, waits, and prints its slug.
@@ -36,7 +38,8 @@ pub async fn run(session: &mut Session, args: CreateArgs) -> Result<(), Failure>
         .map_err(|e| ApiError::from_error(ErrorKind::InvalidRequest, &e))?;
     let isolation = args.isolation.map(Into::into);
     let client = session.client().await?;
-    let wanted = Wanted { spec, name: args.name, host, isolation };
+    let files = if args.no_copy { Files::Left } else { Files::Copied };
+    let wanted = Wanted { spec, name: args.name, host, isolation, files };
     let report = create(session, &client, wanted).await?;
     lifecycle::report(session, &report)?;
     if session.console.is_json() { Ok(()) } else { session.console.line(&report.slug) }
@@ -52,7 +55,11 @@ pub async fn create(
     client: &Client,
     wanted: Wanted,
 ) -> Result<ActionReport, Failure> {
-    let Wanted { spec, name, host, isolation } = wanted;
+    let Wanted { spec, name, host, isolation, files } = wanted;
+    let source_dir = spec.project(session).filter(|_| files == Files::Copied);
+    if let Some(dir) = &source_dir {
+        session.console.remark(&format!("the pod gets a copy of the files in {dir}"));
+    }
     let dir_name = || spec.dir.as_deref().and_then(spec_file::dir_name);
     let request = CreatePod {
         request_id: session::request_id()?,
@@ -60,6 +67,7 @@ pub async fn create(
         default_name: name.or_else(dir_name),
         host,
         isolation,
+        source_dir,
     };
     let accepted = match client.create(request).await {
         Ok(accepted) => accepted,

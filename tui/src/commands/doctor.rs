@@ -1,7 +1,7 @@
 //! `doctor`: whether pods can run on a host. With `--json` a `HostReport`.
 
 use crate::args::DoctorArgs;
-use crate::failure::{self, Failure};
+use crate::failure::Failure;
 use crate::output::{Paint, Style};
 use crate::sanitize::plain_line;
 use crate::session::Session;
@@ -24,7 +24,7 @@ pub async fn run(session: &mut Session, args: DoctorArgs) -> Result<(), Failure>
         session.console.write(text.as_bytes())?;
     }
     if report.checks.iter().any(|c| c.status == CheckStatus::Failed) {
-        return Err(Failure::Exit(failure::exit_code(ErrorKind::HostUnfit)));
+        return Err(Failure::Exit(ErrorKind::HostUnfit.exit_code()));
     }
     Ok(())
 }

@@ -9,7 +9,7 @@ use crate::lifecycle::{self, ActionReport};
 use crate::locate;
 use crate::prepare;
 use crate::session::{self, Session};
-use crate::spec_file::{self, FILE_NAME, SpecFile};
+use crate::spec_file::{self, FILE_NAME, Files, SpecFile};
 use crate::watch;
 use pinacle_protocol::{Isolation, PodAction, PodPhase, PodView};
 
@@ -41,7 +41,8 @@ pub async fn run(session: &mut Session, args: UpArgs) -> Result<(), Failure> {
                 session.console.remark("nothing was made");
                 return Err(Failure::Exit(1));
             }
-            let wanted = Wanted { spec: spec.file, name: Some(name), host: None, isolation };
+            let files = if args.no_copy { Files::Left } else { Files::Copied };
+            let wanted = Wanted { spec: spec.file, name: Some(name), host: None, isolation, files };
             create::create(session, &client, wanted).await?
         }
     };
@@ -64,7 +65,7 @@ async fn find_spec(session: &mut Session, args: &UpArgs) -> Result<Spec, Failure
     }
     let dir = session.absolute(&args.dir);
     let file = SpecFile {
-        shown: "the default spec".to_owned(),
+        shown: spec_file::DEFAULT.to_owned(),
         text: spec_file::MINIMAL.to_owned(),
         dir: Some(dir.canonicalize().unwrap_or(dir)),
     };

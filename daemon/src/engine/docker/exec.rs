@@ -77,7 +77,7 @@ pub(super) async fn run(
     journal: &PodJournal,
     exec: Exec<'_>,
     stdin: Stdin,
-    last_words: impl FnOnce() -> Option<String>,
+    last_words: impl Future<Output = Option<String>>,
 ) -> Result<i64, EngineFailure> {
     let docker = shared.docker()?;
     if inspect_ours(&docker, owner, exec.container).await?.is_none() {
@@ -93,7 +93,7 @@ pub(super) async fn run(
     fail::point(&format!("engine.{}.before", exec.point));
     let result = attached(&docker, &exec, stdin, &command).await;
     fail::point(&format!("engine.{}.after", exec.point));
-    if let Some(words) = last_words() {
+    if let Some(words) = last_words.await {
         command.output(OutputStream::Stdout, words.as_bytes()).await;
     }
     match &result {
@@ -223,6 +223,11 @@ fn ended(code: i64, message: String) -> Result<EngineOutcome, EngineFailure> {
     Err(EngineFailure { class: FailureClass::CommandFailed, error })
 }
 
+/// For commands that say everything themselves.
+pub(super) fn no_words() -> std::future::Ready<Option<String>> {
+    std::future::ready(None)
+}
+
 fn words(parts: &[&str]) -> Vec<String> {
     parts.iter().map(|p| (*p).to_owned()).collect()
 }
@@ -246,7 +251,7 @@ pub(super) async fn apply(
         label: Some("Configuring the pod".to_owned()),
         point: "apply_config",
     };
-    let code = run(shared, owner, journal, exec, Stdin::Bytes(json.into()), || None).await?;
+    let code = run(shared, owner, journal, exec, Stdin::Bytes(json.into()), no_words()).await?;
     ended(code, format!("failed to configure the pod in {name}"))
 }
 
@@ -268,7 +273,7 @@ pub(super) async fn step(
         label: Some(label.clone()),
         point: "run",
     };
-    let code = run(shared, owner, journal, exec, Stdin::Nothing, || None).await?;
+    let code = run(shared, owner, journal, exec, Stdin::Nothing, no_words()).await?;
     ended(code, format!("{label:?} failed"))
 }
 
@@ -290,7 +295,7 @@ pub(super) async fn healthy(
         label: Some(format!("Waiting for {service}")),
         point: "await_healthy",
     };
-    let waited = run(shared, owner, journal, exec, Stdin::Nothing, || None);
+    let waited = run(shared, owner, journal, exec, Stdin::Nothing, no_words());
     let message = format!("{service} did not become healthy within {seconds} s");
     match tokio::time::timeout(limit + HEALTH_SLACK, waited).await {
         Ok(code) => ended(code?, message),

@@ -1,6 +1,6 @@
 //! `config check`: checks a spec file. With `--json` a `ConfigReport`.
 
-use crate::failure::{self, Failure};
+use crate::failure::Failure;
 use crate::output::diagnostics;
 use crate::session::Session;
 use crate::spec_file;
@@ -24,7 +24,7 @@ pub async fn run(session: &mut Session, source: &Path) -> Result<(), Failure> {
         session.console.write(text.as_bytes())?;
     }
     if !report.valid {
-        return Err(Failure::Exit(failure::exit_code(ErrorKind::InvalidSpec)));
+        return Err(Failure::Exit(ErrorKind::InvalidSpec.exit_code()));
     }
     session.console.remark(&format!("{} is fine", spec.shown));
     Ok(())

@@ -106,7 +106,7 @@ async fn again(session: &mut Session, question: &str, kind: ErrorKind) -> Result
     if session.console.can_ask() && session.ask(question).await? {
         return Ok(());
     }
-    Err(Failure::Exit(crate::failure::exit_code(kind)))
+    Err(Failure::Exit(kind.exit_code()))
 }
 
 async fn is_valid(session: &mut Session, client: &Client, spec: &SpecFile) -> Result<bool, Failure> {

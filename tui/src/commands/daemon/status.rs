@@ -3,7 +3,7 @@
 //! `{"running":false,"socket":…}`.
 
 use crate::client::{Client, ConnectFailure};
-use crate::failure::{self, Failure};
+use crate::failure::Failure;
 use crate::output::time;
 use crate::session::Session;
 use pinacle_protocol::{ErrorKind, ServerInfo};
@@ -37,7 +37,7 @@ pub async fn run(session: &mut Session) -> Result<(), Failure> {
             } else {
                 session.console.line(&format!("the daemon does not run (socket {socket})"))?;
             }
-            Err(Failure::Exit(failure::exit_code(ErrorKind::DaemonUnreachable)))
+            Err(Failure::Exit(ErrorKind::DaemonUnreachable.exit_code()))
         }
     }
 }

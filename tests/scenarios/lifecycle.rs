@@ -1,0 +1,102 @@
+//! Stop, start, restart, delete, and what comes back by itself.
+
+use crate::{PLAIN, daemon, id, port};
+use pinacle_tests::engine;
+use pinacle_tests::http;
+use pinacle_tests::wait::eventually;
+
+const SLEEPER: &str = "isolation: runc\nservices: [web-terminal]\nprocesses:\n  - name: sleeper\n    \
+                       startCommand: exec sleep 100000\n";
+
+#[test]
+fn stop_and_start_keep_files_port_and_address() {
+    let daemon = daemon();
+    let before = daemon.create("keeper", PLAIN);
+    let write = "for d in /root /opt /workspace; do echo kept > $d/file; done";
+    daemon.ok(&["exec", "keeper", "--", "sh", "-c", write]);
+    daemon.ok(&["stop", "keeper"]);
+    let stopped = daemon.wait_phase("keeper", "stopped");
+    assert_eq!(port(&stopped), port(&before));
+    daemon.ok(&["start", "keeper"]);
+    let after = daemon.wait_phase("keeper", "running");
+    assert_eq!((port(&after), &after["pod"]["url"]), (port(&before), &before["pod"]["url"]));
+    let read = "cat /root/file /opt/file /workspace/file";
+    assert_eq!(daemon.ok(&["exec", "keeper", "--", "sh", "-c", read]).stdout, "kept\n".repeat(3));
+}
+
+#[test]
+fn a_process_killed_in_the_pod_comes_back_and_all_start_with_the_pod() {
+    let daemon = daemon();
+    let shown = daemon.create("sleepy", SLEEPER);
+    let pids = || daemon.run(&["exec", "sleepy", "--", "pgrep", "-f", "sleep 100000"]).stdout;
+    let first = eventually("the process runs", || match pids() {
+        pids if pids.trim().is_empty() => Err(pids),
+        pids => Ok(pids),
+    });
+    daemon.ok(&["exec", "sleepy", "--", "pkill", "-9", "-f", "sleep 100000"]);
+    eventually("the process is back", || match pids() {
+        pids if pids.trim().is_empty() || pids == first => Err(pids),
+        pids => Ok(pids),
+    });
+    daemon.ok(&["restart", "sleepy"]);
+    daemon.wait_phase("sleepy", "running");
+    eventually("the process started with the pod", || match pids() {
+        pids if pids.trim().is_empty() => Err(pids),
+        pids => Ok(pids),
+    });
+    let host = "localhost-7681.pod-sleepy.localhost";
+    eventually("the web terminal answers", || match http::get(port(&shown), host, "/") {
+        Ok(answer) if answer.status == 200 => Ok(()),
+        other => Err(other),
+    });
+}
+
+#[test]
+fn delete_leaves_nothing_also_when_half_of_it_is_gone() {
+    let daemon = daemon();
+    let whole = daemon.create("whole", PLAIN);
+    daemon.ok(&["rm", "whole", "--yes"]);
+    assert_eq!(engine::leftovers(&id(&whole)), Vec::<String>::new());
+
+    let half = daemon.create("half", PLAIN);
+    assert_eq!(port(&half), port(&whole), "the lowest free port is given again");
+    daemon.ok(&["stop", "half"]);
+    let name = format!("pinacle-pod-{}", id(&half));
+    engine::docker(&["rm", "-f", &name]);
+    engine::docker(&["network", "rm", &name]);
+    daemon.ok(&["rm", "half", "--yes"]);
+    assert_eq!(engine::leftovers(&id(&half)), Vec::<String>::new());
+    assert_eq!(daemon.run(&["show", "half", "--json"]).code, 4);
+}
+
+#[test]
+fn a_container_removed_behind_our_back_is_made_again_with_its_volumes() {
+    let daemon = daemon();
+    let shown = daemon.create("robbed", PLAIN);
+    daemon.ok(&["exec", "robbed", "--", "sh", "-c", "echo kept > /workspace/file"]);
+    let name = format!("pinacle-pod-{}", id(&shown));
+    let first = engine::docker(&["inspect", "-f", "{{.Id}}", &name]);
+    engine::docker(&["rm", "-f", &name]);
+    eventually("a new container", || match engine::try_docker(&["inspect", "-f", "{{.Id}}", &name]) {
+        Ok(now) if now != first => Ok(()),
+        other => Err(other),
+    });
+    let again = daemon.wait_phase("robbed", "running");
+    assert_eq!(port(&again), port(&shown));
+    assert_eq!(daemon.ok(&["exec", "robbed", "--", "cat", "/workspace/file"]).stdout, "kept\n");
+}
+
+#[test]
+fn a_container_stopped_behind_our_back_is_started_again() {
+    let daemon = daemon();
+    let shown = daemon.create("nudged", PLAIN);
+    let name = format!("pinacle-pod-{}", id(&shown));
+    let started = || engine::docker(&["inspect", "-f", "{{.State.StartedAt}} {{.State.Running}}", &name]);
+    let before = started();
+    engine::docker(&["stop", "-t", "1", &name]);
+    eventually("it runs again", || match started() {
+        now if now != before && now.ends_with("true") => Ok(()),
+        now => Err(now),
+    });
+    daemon.wait_phase("nudged", "running");
+}

@@ -1,0 +1,41 @@
+//! Scenarios: the programs as built, a real engine, real pods. One flow per
+//! file. A missing engine is a failure, never a skip.
+
+mod adopt;
+mod clients;
+mod config;
+mod crash;
+mod create;
+mod exec;
+mod faults;
+mod gvisor;
+mod lifecycle;
+mod lima;
+mod race;
+mod start_daemon;
+
+use pinacle_tests::daemon::{Daemon, Programs};
+
+/// The programs under test.
+const PROGRAMS: Programs = Programs {
+    daemon: env!("CARGO_BIN_EXE_pinacled"),
+    client: env!("CARGO_BIN_EXE_pinacle-tui"),
+};
+
+/// A spec without gVisor, for what does not depend on the isolation.
+const PLAIN: &str = "isolation: runc\n";
+
+fn daemon() -> Daemon {
+    Daemon::start(PROGRAMS)
+}
+
+/// Returns the published port in what `show` says.
+fn port(shown: &serde_json::Value) -> u16 {
+    let port = shown["pod"]["port"].as_u64().expect("a port");
+    u16::try_from(port).expect("a port number")
+}
+
+/// Returns the pod's id in what `show` says.
+fn id(shown: &serde_json::Value) -> String {
+    shown["pod"]["id"].as_str().expect("an id").to_owned()
+}

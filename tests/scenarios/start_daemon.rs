@@ -1,0 +1,48 @@
+//! The daemon on demand, and what stands in its way.
+
+use crate::PROGRAMS;
+use pinacle_tests::daemon::Daemon;
+use pinacle_tests::wait::eventually;
+use std::collections::BTreeSet;
+
+#[test]
+fn two_clients_at_once_start_one_daemon() {
+    let daemon = Daemon::prepare(PROGRAMS, "");
+    let daemon = &daemon;
+    let pids: BTreeSet<u64> = std::thread::scope(|scope| {
+        let ask = || {
+            daemon.ok(&["ls", "--json"]);
+            daemon.ok(&["daemon", "status", "--json"]).json()["pid"].as_u64().expect("a pid")
+        };
+        let clients: Vec<_> = (0..4).map(|_| scope.spawn(ask)).collect();
+        clients.into_iter().map(|client| client.join().expect("joined")).collect()
+    });
+    assert_eq!(pids.len(), 1, "{pids:?}");
+    daemon.ok(&["daemon", "stop"]);
+    eventually("the socket is gone", || {
+        if daemon.socket().exists() { Err(daemon.log_tail()) } else { Ok(()) }
+    });
+    assert_eq!(daemon.run(&["daemon", "status"]).code, 10);
+}
+
+#[test]
+fn a_stale_socket_is_replaced_and_another_file_is_not() {
+    let mut daemon = Daemon::prepare(PROGRAMS, "");
+    drop(std::os::unix::net::UnixListener::bind(daemon.socket()).expect("bound"));
+    daemon.spawn();
+    daemon.kill();
+    std::fs::remove_file(daemon.socket()).expect("removed");
+    std::fs::write(daemon.socket(), "precious").expect("written");
+    let ran = daemon.run(&["ls"]);
+    assert_ne!(ran.code, 0);
+    assert!(ran.stderr.contains("pinacled.sock"), "{ran:#?}");
+    assert_eq!(std::fs::read_to_string(daemon.socket()).expect("read"), "precious");
+}
+
+#[test]
+fn a_wrong_settings_file_is_named() {
+    let daemon = Daemon::prepare(PROGRAMS, "prots = 1\n");
+    let ran = daemon.run(&["ls"]);
+    assert_eq!(ran.code, 10, "{ran:#?}");
+    assert!(ran.stderr.contains("config.toml") && ran.stderr.contains("prots"), "{ran:#?}");
+}

@@ -1,0 +1,53 @@
+//! The real engine, through its own command line: what Pinacle did is checked
+//! with another program's eyes.
+
+use std::process::{Command, Stdio};
+
+/// Runs `docker` and returns its standard output, trimmed.
+///
+/// # Panics
+///
+/// When it fails, with all it said.
+pub fn docker(args: &[&str]) -> String {
+    try_docker(args).unwrap_or_else(|said| panic!("docker {args:?}: {said}"))
+}
+
+/// Runs `docker`.
+///
+/// # Errors
+///
+/// What it said on standard error, when it fails.
+pub fn try_docker(args: &[&str]) -> Result<String, String> {
+    let output = Command::new("docker")
+        .args(args)
+        .stdin(Stdio::null())
+        .output()
+        .map_err(|error| format!("cannot run docker: {error}"))?;
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim().to_owned();
+    if output.status.success() { Ok(text(&output.stdout)) } else { Err(text(&output.stderr)) }
+}
+
+/// Returns everything on the engine that carries a pod's label, as `kind name`.
+pub fn leftovers(pod: &str) -> Vec<String> {
+    let filter = format!("label=dev.pinacle.pod={pod}");
+    labelled(&filter)
+}
+
+/// Returns everything on the engine that carries an owner's label, as `kind name`.
+pub fn owned_by(owner: &str) -> Vec<String> {
+    labelled(&format!("label=dev.pinacle.owner={owner}"))
+}
+
+fn labelled(filter: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    for (kind, args) in [
+        ("container", vec!["ps", "-a", "--format", "{{.Names}}"]),
+        ("network", vec!["network", "ls", "--format", "{{.Name}}"]),
+        ("volume", vec!["volume", "ls", "--format", "{{.Name}}"]),
+    ] {
+        let mut args = args;
+        args.extend(["--filter", filter]);
+        found.extend(docker(&args).lines().map(|name| format!("{kind} {name}")));
+    }
+    found
+}

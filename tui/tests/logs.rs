@@ -1,0 +1,94 @@
+//! `logs`.
+
+use crate::support::views::{begin, end, output};
+use crate::support::{World, Written, eventually, views};
+use pinacle_protocol::*;
+use std::ffi::OsString;
+use std::io::{self, Write};
+
+fn world() -> World {
+    let world = World::new();
+    world.fake.add("web", PodPhase::Running);
+    world.fake.state().journal = vec![
+        begin(1, "Install", "npm ci"),
+        output(2, 1, "\u{1b}[32mdone\u{1b}[0m\u{1b}]0;title\u{7}\n"),
+        end(3, 1, Some(0)),
+        begin(4, "Test", "npm test"),
+        end(5, 4, Some(2)),
+    ];
+    world
+}
+
+#[tokio::test]
+async fn the_journal_reads_like_a_terminal() {
+    let world = world();
+    let expected = "Install\n$ npm ci\ndone\n\nTest\n$ npm test\nExit code: 2 (after 1.5s)\n";
+    assert_eq!(world.run("logs web").await.ok(), expected);
+    assert!(world.run("logs web --raw").await.ok().contains("\u{1b}]0;title\u{7}"));
+    insta::assert_snapshot!(world.run("logs web --json").await.ok());
+    world.run("logs wbe").await.exits(4);
+}
+
+#[tokio::test]
+async fn colours_are_kept_on_a_terminal_only() {
+    let mut world = world();
+    world.terminals.stdout = true;
+    let out = world.run("logs web").await.ok();
+    assert!(out.contains("\u{1b}[32mdone\u{1b}[0m\n"), "{out:?}");
+    assert!(!out.contains("title"), "{out:?}");
+    assert!(!world.run("logs web --no-color").await.ok().contains('\u{1b}'));
+    world.set_env("NO_COLOR", "1");
+    assert!(!world.run("logs web").await.ok().contains('\u{1b}'));
+}
+
+#[tokio::test]
+async fn since_start_leaves_out_what_was_before() {
+    let world = world();
+    world.fake.change("web", |d| {
+        let id = d.pod.id.clone();
+        let mut op = views::operation(1, &id, OperationKind::Start, OperationStatus::Succeeded);
+        op.created_at = Timestamp(views::T0 + 4);
+        d.operations.push(op);
+    });
+    let out = world.run("logs web --since-start").await.ok();
+    assert_eq!(out, "Test\n$ npm test\nExit code: 2 (after 1.5s)\n");
+}
+
+#[tokio::test]
+async fn following_ends_with_ctrl_c() {
+    let world = world();
+    let interrupt = world.interrupt.clone();
+    let (out, err) = (Written::default(), Written::default());
+    let surroundings = world.surroundings(Box::new(out.clone()), err);
+    let words = ["pinacle-tui", "logs", "-f", "web"].map(OsString::from);
+    let running = tokio::spawn(pinacle_tui::run(words, surroundings));
+    eventually("all is printed", || out.text().contains("Exit code: 2")).await;
+    interrupt.raise();
+    assert_eq!(running.await.expect("no panic"), 130);
+}
+
+/// A reader that is gone, as `head` is after its last line.
+struct Gone;
+
+impl Write for Gone {
+    fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+        Err(io::ErrorKind::BrokenPipe.into())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn a_reader_that_is_gone_ends_every_command_quietly() {
+    let world = world();
+    for line in ["logs web", "ls", "ls --json", "show web", "events", "--help", "completions bash"] {
+        let err = Written::default();
+        let surroundings = world.surroundings(Box::new(Gone), err.clone());
+        let words = std::iter::once("pinacle-tui").chain(line.split(' ')).map(OsString::from);
+        let code = pinacle_tui::run(words, surroundings).await;
+        let expected = if line == "events" { 0 } else { 141 };
+        assert_eq!((code, err.text().as_str()), (expected, ""), "{line}");
+    }
+}

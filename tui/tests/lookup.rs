@@ -1,0 +1,61 @@
+//! Which pod is meant.
+
+use crate::support::World;
+use pinacle_protocol::PodPhase;
+
+#[tokio::test]
+async fn a_pod_is_found_by_slug_id_and_start_of_id() {
+    let world = World::new();
+    let web = world.fake.add("web", PodPhase::Running);
+    world.fake.add("api", PodPhase::Running);
+    let start = &web.id.as_str()[..4];
+    for name in ["web", web.id.as_str(), start] {
+        let out = world.run_words(&["show", name, "--json"]).await.ok();
+        assert!(out.contains("\"slug\":\"web\""), "{name}: {out}");
+    }
+    world.run_words(&["show", &start[..3]]).await.exits(4);
+}
+
+#[tokio::test]
+async fn a_misspelt_name_is_answered_with_what_comes_near() {
+    let world = World::new();
+    world.fake.add("frontend", PodPhase::Running);
+    world.fake.add("api", PodPhase::Running);
+    world.run("show frontned").await.exits(4).says("did you mean frontend?");
+    let outcome = world.run("show zzz --json").await.exits(4);
+    let error: serde_json::Value = serde_json::from_str(&outcome.err).expect("JSON");
+    assert_eq!(error["error"]["kind"], "not_found");
+    assert_eq!(error["error"].get("hint"), None);
+}
+
+#[tokio::test]
+async fn the_directory_stands_for_its_pod() {
+    let mut world = World::new();
+    world.fake.add("project", PodPhase::Running);
+    world.fake.add("named", PodPhase::Running);
+    world.run("show").await.exits(2).says("pods: project, named");
+    world.write("pinacle.yaml", "version: \"1.0\"\n");
+    assert!(world.run("show").await.ok().contains("slug       project"));
+    world.cwd = world.cwd.join("deeper");
+    std::fs::create_dir(&world.cwd).expect("a directory");
+    assert!(world.run("show").await.ok().contains("slug       project"));
+    world.cwd.pop();
+    world.write("pinacle.yaml", "version: \"1.0\"\nname: 'Named' # here\n");
+    assert!(world.run("show").await.ok().contains("slug       named"));
+    world.write("pinacle.yaml", "name: nam\n");
+    world.run("show").await.exits(4).says("did you mean named?");
+}
+
+#[tokio::test]
+async fn directories_of_the_same_name_are_not_taken_for_each_other() {
+    let mut world = World::new();
+    world.write("pinacle.yaml", "tier: dev.small\n");
+    world.run("up --detach").await.ok();
+    let other = world.dir.path().join("other/project");
+    std::fs::create_dir_all(&other).expect("a directory");
+    std::fs::write(other.join("pinacle.yaml"), "tier: dev.small\n").expect("a file");
+    let first = std::mem::replace(&mut world.cwd, other);
+    world.run("stop").await.exits(4).says("has no pod yet");
+    world.cwd = first;
+    world.run("stop").await.ok();
+}

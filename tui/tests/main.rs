@@ -1,0 +1,19 @@
+//! Tests of the client: its pure parts one by one, and whole command lines
+//! against a daemon of our own in the same process.
+
+mod args;
+mod attach;
+mod daemon;
+mod diagnostics;
+mod logs;
+mod lookup;
+mod prepare;
+mod progress;
+mod read;
+mod sanitize;
+mod screen;
+mod support;
+mod table;
+mod transcript;
+mod up;
+mod write;

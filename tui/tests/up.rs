@@ -1,0 +1,92 @@
+//! `up`.
+
+use crate::support::{ASKABLE, World, views};
+use pinacle_protocol::*;
+
+#[tokio::test]
+async fn a_new_pod_is_made_and_its_address_printed() {
+    let world = World::new();
+    world.write("pinacle.yaml", "version: \"1.0\"\n");
+    let outcome = world.run("up --detach").await.exits(0).says("project created");
+    assert_eq!(outcome.out, "http://localhost-8726.pod-project.localhost:30000\n");
+    let out = world.run("up --json").await.ok();
+    let report: serde_json::Value = serde_json::from_str(&out).expect("JSON");
+    assert_eq!(report["outcome"], "running");
+    assert_eq!(report["operation"], serde_json::Value::Null);
+    assert_eq!(world.fake.state().created.len(), 1);
+}
+
+#[tokio::test]
+async fn the_name_comes_from_the_spec_then_the_option_then_the_directory() {
+    let world = World::new();
+    world.write("pinacle.yaml", "version: \"1.0\"\n");
+    world.run("up -d --name chosen").await.exits(0).says("chosen created");
+    world.write("pinacle.yaml", "name: In Spec\n");
+    world.run("up -d --name chosen").await.exits(2);
+    world.run("up -d --name chosen --yes").await.exits(0);
+}
+
+#[tokio::test]
+async fn without_a_spec_the_default_is_used_only_when_agreed_to() {
+    let mut world = World::new();
+    world.run("up -d").await.exits(2).says("there is no pinacle.yaml").says("--yes");
+    world.terminals = ASKABLE;
+    world.input = b"\n".to_vec();
+    world.run("up -d").await.exits(1).says("nothing was made");
+    world.run("up -d --yes").await.exits(0).says("using the default spec");
+    assert!(!world.cwd.join("pinacle.yaml").exists());
+    assert_eq!(world.fake.state().created[0].spec_text, pinacle_tui::spec_file::MINIMAL);
+    world.run("up -d").await.exits(0).says("project is running");
+    world.run("up nowhere").await.exits(4);
+}
+
+#[tokio::test]
+async fn a_home_directory_is_not_copied() {
+    let mut world = World::new();
+    let home = world.cwd.clone();
+    world.set_env("HOME", home);
+    world.run("up -d --yes").await.exits(0);
+    assert_eq!(world.fake.state().created[0].source_dir, None);
+}
+
+#[tokio::test]
+async fn what_is_stopped_is_started_and_what_failed_is_retried() {
+    let world = World::new();
+    world.write("pinacle.yaml", "version: \"1.0\"\n");
+    world.fake.add("project", PodPhase::Stopped);
+    world.run("up -d").await.exits(0).says("project started");
+    world.fake.change("project", |d| d.pod.phase = PodPhase::Failed);
+    world.run("up -d").await.exits(0).says("project retried");
+}
+
+#[tokio::test]
+async fn a_changed_spec_is_applied_after_asking() {
+    let mut world = World::new();
+    world.fake.add("project", PodPhase::Running);
+    world.write("pinacle.yaml", "tier: dev.large\n");
+    world.run("up -d").await.exits(2).says("tier: dev.small -> dev.large");
+    world.terminals = ASKABLE;
+    world.input = b"n\n".to_vec();
+    world.run("up -d").await.exits(0).says("keeps the spec it has").says("project is running");
+    world.input = b"y\n".to_vec();
+    world.run("up -d").await.exits(0).says("project reconfigured");
+    world.run("up -d").await.exits(0).says("project is running");
+    world.write("pinacle.yaml", "tier: dev.xlarge\n");
+    world.fake.state().plan.lost = vec!["what was installed by hand".to_owned()];
+    world.run("up -d --yes").await.exits(5).says("--accept-loss");
+    world.run("up -d --yes --accept-loss").await.exits(0);
+}
+
+#[tokio::test]
+async fn a_machine_without_gvisor_is_explained() {
+    let mut world = World::new();
+    world.set_env("PATH", "/nowhere");
+    world.write("pinacle.yaml", "version: \"1.0\"\n");
+    world.fake.state().report = views::report(CheckStatus::Ok, None);
+    world.run("up -d").await.exits(6).says("isolation: runc").says("install runsc");
+    world.run("up -d --isolation runc").await.exits(0);
+    world.write("pinacle.yaml", "name: other\nisolation: runc\n");
+    world.run("up -d").await.exits(0);
+    world.fake.state().report = views::report(CheckStatus::Failed, None);
+    world.run("up -d").await.exits(6).says("no container engine answers").says("start Docker");
+}
