@@ -17,7 +17,7 @@ scratch=$(mktemp -d)
 pod=pinacle-imgtest-$$
 passed=0 failed=0
 
-cleanup() { docker rm -f "$pod" "$pod-bare" >/dev/null 2>&1; rm -rf "$scratch"; }
+cleanup() { docker rm -f "$pod" >/dev/null 2>&1; docker network rm "$pod" >/dev/null 2>&1; rm -rf "$scratch"; }
 trap cleanup EXIT
 trap 'exit 130' INT TERM
 
@@ -37,6 +37,8 @@ within() {
 }
 check() { local name=$1; shift; if "$@" >/dev/null 2>&1; then ok "$name"; else fail "$name" "$*"; fi; }
 now_ms() { date +%s%3N; }
+# Not stat: that of Debian 12 does not work in the gVisor of Debian 12.
+mode_of() { inside python3 -c 'import os,sys; print("%o" % (os.stat(sys.argv[1]).st_mode & 0o777))' "$1"; }
 inside() { docker exec "$pod" "$@"; }
 # at HOST PATH [curl options]
 at() { local host=$1 path=$2; shift 2; curl -s --max-time 60 -H "Host: $host" "$@" "http://127.0.0.1:$port$path"; }
@@ -49,9 +51,13 @@ service_state() { inside pinacle-pod status | python3 -c 'import json,sys
 print([s["state"] for s in json.load(sys.stdin)["services"] if s["name"]==sys.argv[1]][0])' "$1"; }
 in_state() { [ "$(service_state "$1")" = "$2" ]; }
 
+# A network of its own, as pods have; older gVisor network stacks do not find out about a path with smaller packets.
+mtu=$(cat "/sys/class/net/$(ip route show default | sed -n 's/.* dev \([^ ]*\).*/\1/p' | head -n 1)/mtu" 2>/dev/null || echo 1500)
+docker network create -o com.docker.network.driver.mtu="$mtu" "$pod" >/dev/null || exit 1
+
 start_pod() {
     docker rm -f "$pod" >/dev/null 2>&1
-    docker run -d --name "$pod" --runtime "$runtime" "${caps[@]}" --sysctl net.ipv6.conf.all.disable_ipv6=0 \
+    docker run -d --name "$pod" --network "$pod" --runtime "$runtime" "${caps[@]}" --sysctl net.ipv6.conf.all.disable_ipv6=0 \
         -p 127.0.0.1::80 "$@" "$IMAGE" >/dev/null || { echo "the pod does not start"; exit 1; }
     port=$(docker port "$pod" 80 | head -n 1 | sed 's/.*://')
     within 15 curl -fs "http://127.0.0.1:$port/.pinacle/ready"
@@ -101,8 +107,8 @@ out=$(apply <"$scratch/pod.json"); is "apply succeeds" 0 $?
 has "apply starts services" "started app" "$out"
 out=$(apply <"$scratch/pod.json")
 has "apply again changes nothing" "unchanged app" "$out"; lacks "nor starts anything" "started" "$out"
-is "pod.json is private" 600 "$(inside stat -c %a /etc/pinacle/pod.json)"
-is "env.sh is private" 600 "$(inside stat -c %a /etc/pinacle/env.sh)"
+is "pod.json is private" 600 "$(mode_of /etc/pinacle/pod.json)"
+is "env.sh is private" 600 "$(mode_of /etc/pinacle/env.sh)"
 is "the spec is kept" "name: blog" "$(inside cat /etc/pinacle/pinacle.yaml)"
 out=$(echo '{"version":1,"services":[{"name":"a","command":"x","dependsOn":["b"]},{"name":"b","command":"x","dependsOn":["a"]}]}' | apply)
 is "a circle is refused" 1 $?; has "and named" "a -> b -> a" "$out"
@@ -128,12 +134,16 @@ for host in $dot $dash $dot:30000 $dash:30000 LOCALHOST-3000.Pod-Blog.localhost:
 done
 is "5432 by the dot form" 5432 "$(at localhost-5432.pod-blog.localhost / | field port)"
 is "port without a group" 41234 "$(at localhost-41234-pod-blog.localhost / | field port)"
-is "::1 only, known port" AF_INET6 "$(at localhost-3006.pod-blog.localhost / | field family)"
-is "::1 only, other port" AF_INET6 "$(at localhost-41236.pod-blog.localhost / | field family)"
 head -c 3000000 /dev/urandom >"$scratch/three"
-is "body to ::1, known port" 3000000 "$(at localhost-3006.pod-blog.localhost / --data-binary "@$scratch/three" | field body.bytes)"
-is "body to ::1, other port, after one redirect" 3000000 "$(curl -s -L --max-time 60 --connect-to "::127.0.0.1:$port" \
-    --data-binary "@$scratch/three" "http://localhost-41236.pod-blog.localhost/" | field body.bytes)"
+if inside python3 -c 'import socket; socket.socket(socket.AF_INET6).bind(("::1", 0))' 2>/dev/null; then
+    is "::1 only, known port" AF_INET6 "$(at localhost-3006.pod-blog.localhost / | field family)"
+    is "::1 only, other port" AF_INET6 "$(at localhost-41236.pod-blog.localhost / | field family)"
+    is "body to ::1, known port" 3000000 "$(at localhost-3006.pod-blog.localhost / --data-binary "@$scratch/three" | field body.bytes)"
+    is "body to ::1, other port, after one redirect" 3000000 "$(curl -s -L --max-time 60 --connect-to "::127.0.0.1:$port" \
+        --data-binary "@$scratch/three" "http://localhost-41236.pod-blog.localhost/" | field body.bytes)"
+else
+    echo "skip ::1 upstreams: this sandbox has no IPv6 loopback"
+fi
 reply=$(at "$dot:30000" "/p//q?a=%2F&b=1" -H "X-Odd_Name: v")
 is "path and query untouched" "/p//q?a=%2F&b=1" "$(field path <<<"$reply")"
 is "X-Forwarded-Host" "$dot:30000" "$(field headers.x-forwarded-host <<<"$reply")"
@@ -185,10 +195,13 @@ is "port 80 is not looped" 400 "$(at localhost-80.pod-blog.localhost / -o /dev/n
 pid=$(service_pid app); begin=$(now_ms); inside kill -9 "$pid"
 back() { [ "$(at $dot / -o /dev/null -w '%{http_code}')" = 200 ] && [ "$(service_pid app)" != "$pid" ]; }
 if within 6 back; then ok "killed app is back after $(($(now_ms) - begin)) ms"; else fail "killed app comes back" "$(inside pinacle-pod status)"; fi
-inside sh -c 'kill -9 $(cat /tmp/nginx.pid)'
-if within 5 curl -fs "http://127.0.0.1:$port/.pinacle/ready"; then ok "killed nginx is back"; else fail "killed nginx is back"; fi
-inside sh -c 'kill -9 $(pgrep -x s6-svscan | grep -vx 1)'
-if within 15 at $dot / -f; then ok "killed supervisor of the services is back with them"; else fail "killed supervisor is back" "$(inside ps -eo pid,ppid,args)"; fi
+for round in first second; do
+    master=$(inside cat /tmp/nginx.pid); inside kill -9 "$master"
+    new_master() { [ "$(inside cat /tmp/nginx.pid)" != "$master" ] && curl -fs "http://127.0.0.1:$port/.pinacle/ready"; }
+    if within 5 new_master; then ok "killed nginx is back, $round time"; else fail "killed nginx is back, $round time" "$(inside ps -eo pid,ppid,args)"; fi
+done
+pid=$(service_pid app); inside sh -c 'kill -9 $(pgrep -x s6-svscan | grep -vx 1)'
+if within 20 back; then ok "killed supervisor of the services is back with them"; else fail "killed supervisor is back" "$(inside ps -eo pid,ppid,args)"; fi
 tries=$(inside pinacle-pod log broken | grep -c trying)
 if [ "$tries" -ge 3 ] && [ "$tries" -le 12 ]; then ok "a broken service is tried with growing pauses ($tries times so far)"; else fail "backoff" "$tries tries"; fi
 has "and shows as failing" "$(service_state broken)" "restarting failed"

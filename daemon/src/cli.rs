@@ -96,7 +96,9 @@ async fn serve(args: Args) -> anyhow::Result<()> {
         (None, true) => CaBundle::Host,
     };
     let engine: Arc<dyn Engine> = Arc::new(DockerEngine::new(DockerSettings {
+        host: HostId::local(),
         socket: settings.engine.socket.clone(),
+        gvisor_runtime: settings.engine.gvisor_runtime.clone(),
         cache_dir: paths.state_dir.join("cache"),
         ca_bundle,
         owner: opened.owner.clone(),

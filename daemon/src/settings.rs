@@ -77,6 +77,9 @@ impl Default for JournalSettings {
 pub struct EngineSettings {
     /// The engine's socket; found by itself when not set.
     pub socket: Option<PathBuf>,
+    /// The only runtime of the engine to consider for gVisor pods; every one that looks
+    /// like gVisor is tried when not set.
+    pub gvisor_runtime: Option<String>,
     /// Whether this machine's trusted certificates are handed to image builds and pods.
     pub trust_host_certificates: bool,
     /// The bundle to hand over; found by itself when not set.
@@ -85,7 +88,7 @@ pub struct EngineSettings {
 
 impl Default for EngineSettings {
     fn default() -> Self {
-        Self { socket: None, trust_host_certificates: true, certificates: None }
+        Self { socket: None, gvisor_runtime: None, trust_host_certificates: true, certificates: None }
     }
 }
 

@@ -34,9 +34,32 @@ Exit codes:
   3 wrong spec        8 the daemon is busy         130 interrupted
   4 not found       `exec` and `shell` pass on the code of what they ran";
 
+const JSON_HELP: &str = "\
+JSON (types as protocol/README.md describes them; fields are only ever added):
+  ls                          one PodView a line
+  show                        PodDetail
+  up create start stop restart rm adopt, config apply and edit
+                              {pod, slug, outcome, url, operation}, one a line for each pod
+  op                          OperationView
+  logs, events                JournalRecord, EventRecord, one a line; {type: gap, missed}
+                              where some are gone
+  url, open                   {pod, name, port, url}
+  config show                 {pod, revision, spec_text, effective_spec}
+  config check, config plan   ConfigReport, ConfigPlan
+  doctor                      HostReport
+  daemon status               {running, socket} and the fields of ServerInfo
+  version                     {version, protocol, daemon}
+  every error                 {error: ApiError} on standard error";
+
 /// Development pods in gVisor sandboxes.
 #[derive(Debug, Parser)]
-#[command(name = "pinacle-tui", version, after_help = AFTER_HELP, max_term_width = 100)]
+#[command(
+    name = "pinacle-tui",
+    version,
+    after_help = AFTER_HELP,
+    after_long_help = format!("{AFTER_HELP}\n\n{JSON_HELP}"),
+    max_term_width = 100
+)]
 pub struct Cli {
     /// Options of every command.
     #[command(flatten)]

@@ -128,6 +128,8 @@ async fn receive(
     sending: &mut tokio::task::JoinSet<Sent>,
 ) -> Result<End, Failure> {
     let interrupt = session.interrupt.clone();
+    let interrupted = interrupt.raised();
+    tokio::pin!(interrupted);
     let mut terminate = signal(SignalKind::terminate()).ok();
     let mut hangup = signal(SignalKind::hangup()).ok();
     loop {
@@ -152,7 +154,7 @@ async fn receive(
             },
             () = arrived(&mut terminate) => return Ok(End::Signal(15)),
             () = arrived(&mut hangup) => return Ok(End::Signal(1)),
-            () = interrupt.raised() => return Ok(End::Signal(2)),
+            () = &mut interrupted => return Ok(End::Signal(2)),
         }
     }
 }

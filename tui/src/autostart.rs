@@ -51,12 +51,14 @@ pub async fn connect(session: &Session) -> Result<Client, ApiError> {
 pub async fn start(session: &Session) -> Result<Client, ApiError> {
     let program = program(session)?;
     let log = open_log(&session.paths).map_err(|error| {
-        let text = format!("the state directory {} cannot be used", session.paths.state_dir.display());
+        let text =
+            format!("the state directory {} cannot be used", session.paths.state_dir.display());
         unreachable(text).cause(error.to_string()).hint("name another with --state-dir")
     })?;
     let log_start = log.metadata().map_or(0, |m| m.len());
-    let mut child = spawn(session, &program, log)
-        .map_err(|e| unreachable(format!("{} cannot be started", program.display())).cause(e.to_string()))?;
+    let mut child = spawn(session, &program, log).map_err(|e| {
+        unreachable(format!("{} cannot be started", program.display())).cause(e.to_string())
+    })?;
     let began = Instant::now();
     let mut pause = Duration::from_millis(10);
     let mut ended: Option<Instant> = None;
@@ -91,11 +93,14 @@ pub fn program(session: &Session) -> Result<PathBuf, ApiError> {
         });
     }
     let beside = std::env::current_exe().ok().map(|exe| exe.with_file_name("pinacled"));
-    beside.and_then(|path| session.env.find_program(path))
+    beside
+        .and_then(|path| session.env.find_program(path))
         .or_else(|| session.env.find_program("pinacled"))
         .ok_or_else(|| {
             unreachable("the daemon does not run, and pinacled is not installed".to_owned()).hint(
-                format!("put pinacled beside pinacle-tui or into PATH, or name it in {PROGRAM_VARIABLE}"),
+                format!(
+                    "put pinacled beside pinacle-tui or into PATH, or name it in {PROGRAM_VARIABLE}"
+                ),
             )
         })
 }
@@ -144,8 +149,7 @@ fn last_lines(log: &std::path::Path, start: u64) -> io::Result<Vec<String>> {
     let mut bytes = Vec::new();
     file.take(8 * 1024).read_to_end(&mut bytes)?;
     let text = String::from_utf8_lossy(&bytes);
-    let lines: Vec<String> =
-        text.lines().map(plain_line).filter(|line| !line.is_empty()).collect();
+    let lines: Vec<String> = text.lines().map(plain_line).filter(|line| !line.is_empty()).collect();
     Ok(lines[lines.len().saturating_sub(LOG_LINES)..].to_vec())
 }
 

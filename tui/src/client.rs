@@ -114,9 +114,7 @@ impl Client {
     ///
     /// The daemon's.
     pub async fn stream(&self, request: StreamRequest) -> Result<Frames, ApiError> {
-        let connection = connect(&self.socket, Mode::Stream).await.map_err(ApiError::from)?;
-        let reader = connection.into_stream(&request).await.map_err(|e| link_lost(&e))?;
-        Ok(Frames::new(reader))
+        Frames::open(&self.socket, request).await
     }
 
     /// Starts a command in a pod, on a connection of its own.

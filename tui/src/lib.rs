@@ -39,10 +39,7 @@ use std::ffi::OsString;
 
 /// Runs one command line, its first word the program's name, and returns the
 /// exit code. Every error has been shown by then.
-pub async fn run(
-    arguments: impl IntoIterator<Item = OsString>,
-    surroundings: Surroundings,
-) -> u8 {
+pub async fn run(arguments: impl IntoIterator<Item = OsString>, surroundings: Surroundings) -> u8 {
     let arguments: Vec<OsString> = arguments.into_iter().collect();
     let Surroundings { mut console, env, cwd, interrupt } = surroundings;
     if env.get("NO_COLOR").is_some() {
@@ -120,8 +117,7 @@ pub fn show_failure(console: &mut Console, failure: &Failure) {
 
 /// Shows what clap has to say: help and versions as results, the rest as errors.
 fn usage(console: &mut Console, arguments: &[OsString], error: &clap::Error) -> u8 {
-    let is_result =
-        matches!(error.kind(), UsageKind::DisplayHelp | UsageKind::DisplayVersion);
+    let is_result = matches!(error.kind(), UsageKind::DisplayHelp | UsageKind::DisplayVersion);
     if is_result {
         let text = error.render().to_string();
         let result = console.write(text.as_bytes());

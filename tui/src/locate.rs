@@ -85,28 +85,32 @@ pub fn by_name<'a>(pods: &'a [PodView], name: &str) -> Result<&'a PodView, ApiEr
     }
 }
 
-/// Finds the pod of a directory: the one made from it, else the one whose name
-/// it would get, unless that was made from another directory that is still there.
+/// Finds the pod of a directory: the one whose name the spec gives, else the
+/// one made from there, else the one named like the directory. A pod made from
+/// another directory that is still there is never taken for this one's.
 pub fn in_directory<'a>(
     session: &Session,
     pods: &'a [PodView],
     dir: &Path,
-    name: &str,
+    name: Option<&str>,
 ) -> Option<&'a PodView> {
     let origins = Origins::new(&session.paths.state_dir);
     let dir = dir.canonicalize().unwrap_or_else(|_| dir.to_owned());
-    let same_name = |p: &PodView| {
-        p.name == name || spec_file::slug_of(name).is_some_and(|slug| slug == p.slug)
+    let origin = |p: &PodView| origins.of(&p.id);
+    let named = |name: &str| {
+        let slug = spec_file::slug_of(name);
+        pods.iter().find(|p| {
+            (p.name == name || slug.as_ref() == Some(&p.slug))
+                && origin(p).is_none_or(|from| from == dir || !from.is_dir())
+        })
     };
-    let made_here: Vec<&PodView> =
-        pods.iter().filter(|p| origins.of(&p.id).as_deref() == Some(dir.as_path())).collect();
-    if let [pod] = made_here.as_slice() {
-        return Some(pod);
+    match name {
+        Some(name) => named(name),
+        None => pods
+            .iter()
+            .find(|p| origin(p).as_deref() == Some(dir.as_path()))
+            .or_else(|| named(&spec_file::dir_name(&dir)?)),
     }
-    let candidates = if made_here.is_empty() { pods.iter().collect() } else { made_here };
-    candidates.into_iter().filter(|p| same_name(p)).find(|p| {
-        origins.of(&p.id).is_none_or(|origin| origin == dir || !origin.is_dir())
-    })
 }
 
 fn of_directory(session: &Session, pods: &[PodView]) -> Result<PodView, Failure> {
@@ -121,9 +125,10 @@ fn of_directory(session: &Session, pods: &[PodView]) -> Result<PodView, Failure>
         return Err(Failure::Usage(text));
     };
     let text = std::fs::read_to_string(dir.join(FILE_NAME)).unwrap_or_default();
-    let name = spec_file::name_in(&text).or_else(|| spec_file::dir_name(&dir)).unwrap_or_default();
-    in_directory(session, pods, &dir, &name).cloned().ok_or_else(|| {
+    let name = spec_file::name_in(&text);
+    in_directory(session, pods, &dir, name.as_deref()).cloned().ok_or_else(|| {
         let text = format!("{} has no pod yet", dir.display());
+        let name = name.or_else(|| spec_file::dir_name(&dir)).unwrap_or_default();
         let mut error = not_found(text, pods, &name);
         error.hint.get_or_insert_with(|| "`pinacle-tui up` makes it".to_owned());
         error.into()

@@ -20,6 +20,13 @@ use tokio::time::Instant;
 /// pauses between attempts grow to several seconds.
 const SEEN_LIMIT: Duration = Duration::from_secs(45);
 
+/// How long the engine may take to read its settings again: it says nothing
+/// when it has.
+const RELOAD_LIMIT: Duration = Duration::from_secs(10);
+
+/// How long a check may take before it is worth a word.
+const PATIENCE: Duration = Duration::from_millis(1_500);
+
 /// Makes sure that pods of this isolation can run on the local host, offering
 /// to install what is missing.
 ///
@@ -33,7 +40,7 @@ pub async fn ensure(
     wants: Isolation,
     yes: bool,
 ) -> Result<(), Failure> {
-    let report = client.host_check(HostId::local(), false).await?;
+    let report = first_check(session, client).await?;
     let Some(need) = plan::need(&report, wants) else {
         return Ok(());
     };
@@ -57,6 +64,19 @@ pub async fn ensure(
         Some(Need::Gvisor) => fall_back(session, client, &machine, &report, yes).await,
         Some(need) => Err(unfit(&report, need).into()),
     }
+}
+
+async fn first_check(session: &mut Session, client: &Client) -> Result<HostReport, Failure> {
+    let check = client.host_check(HostId::local(), false);
+    tokio::pin!(check);
+    tokio::select! {
+        report = &mut check => return Ok(report?),
+        () = tokio::time::sleep(PATIENCE) => {}
+    }
+    session
+        .console
+        .remark("looking at what this machine can do, which takes a while the first time");
+    Ok(check.await?)
 }
 
 async fn agreed(
@@ -104,11 +124,11 @@ async fn fall_back(
 async fn seen(client: &Client, wants: Isolation) -> Result<HostReport, Failure> {
     let began = Instant::now();
     loop {
+        tokio::time::sleep(Duration::from_secs(1)).await;
         let report = client.host_check(HostId::local(), true).await?;
         match plan::need(&report, wants) {
-            Some(Need::Engine) if began.elapsed() < SEEN_LIMIT => {
-                tokio::time::sleep(Duration::from_secs(1)).await;
-            }
+            Some(Need::Engine) if began.elapsed() < SEEN_LIMIT => {}
+            Some(Need::Gvisor) if began.elapsed() < RELOAD_LIMIT => {}
             _ => return Ok(report),
         }
     }

@@ -70,7 +70,7 @@ impl Progress {
     /// Returns the line that names the step, once for each step.
     pub fn new_step(&mut self) -> Option<String> {
         let step = self.step();
-        if step.is_empty() || self.shown_step.as_deref() == Some(step.as_str()) {
+        if self.operation.status.is_final() || self.shown_step.as_deref() == Some(step.as_str()) {
             return None;
         }
         self.shown_step = Some(step.clone());

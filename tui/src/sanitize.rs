@@ -35,7 +35,9 @@ enum State {
     /// Within a device control or other string.
     Text,
     /// After `ESC` within either of those.
-    StringEscape { osc: bool },
+    StringEscape {
+        osc: bool,
+    },
 }
 
 /// One stream's state between chunks.

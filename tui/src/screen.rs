@@ -94,10 +94,8 @@ async fn main_loop<B: Backend<Error = io::Error>>(
             _ = hangup.recv() => return Ok(()),
         };
         dirty = true;
-        for cmd in update(&mut model, msg) {
-            match cmd {
-                Cmd::Quit => return Ok(()),
-            }
+        if update(&mut model, msg).contains(&Cmd::Quit) {
+            return Ok(());
         }
     }
 }

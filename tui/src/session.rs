@@ -69,9 +69,10 @@ impl Interrupt {
         self.0.notify_waiters();
     }
 
-    /// Waits for the next time it is raised.
-    pub async fn raised(&self) {
-        self.0.notified().await;
+    /// Waits for the next time it is raised, counted from this call on and not
+    /// from the first poll.
+    pub fn raised(&self) -> impl Future<Output = ()> + Send + '_ {
+        self.0.notified()
     }
 }
 

@@ -50,7 +50,8 @@ impl SpecFile {
         let home = home.map(|h| h.canonicalize().unwrap_or(h));
         let is_spec = Path::new(&self.shown).file_name().is_none_or(|name| name == FILE_NAME);
         let is_project = dir.parent().is_some() && home.as_deref() != Some(dir);
-        (is_project && (is_spec || self.shown == DEFAULT)).then(|| dir.to_str().map(str::to_owned))?
+        (is_project && (is_spec || self.shown == DEFAULT))
+            .then(|| dir.to_str().map(str::to_owned))?
     }
 }
 

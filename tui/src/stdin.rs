@@ -64,8 +64,7 @@ fn read_until(stopped: &UnixStream, sender: &mpsc::Sender<Vec<u8>>) {
     let Ok(handle) = stdin.as_fd().try_clone_to_owned() else { return };
     let mut file = std::fs::File::from(handle);
     loop {
-        let mut fds =
-            [PollFd::new(&stdin, PollFlags::IN), PollFd::new(stopped, PollFlags::IN)];
+        let mut fds = [PollFd::new(&stdin, PollFlags::IN), PollFd::new(stopped, PollFlags::IN)];
         match poll(&mut fds, None) {
             Err(rustix::io::Errno::INTR) => continue,
             Err(_) => return,

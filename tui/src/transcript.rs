@@ -1,8 +1,8 @@
 //! Journal records as a terminal would have shown them. Pure: records in,
 //! text out.
 
-use crate::output::{Paint, Style};
 use crate::output::time::elapsed;
+use crate::output::{Paint, Style};
 use crate::sanitize::{Keep, Sanitizer, plain_line};
 use pinacle_protocol::{JournalEntry, JournalRecord, OutputStream};
 use std::collections::BTreeMap;

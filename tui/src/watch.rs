@@ -5,7 +5,7 @@ use crate::client::{Client, Frames};
 use crate::failure::Failure;
 use crate::output::{Console, Verbosity, time};
 use crate::progress::Progress;
-use crate::session::{Interrupt, Session};
+use crate::session::Session;
 use pinacle_protocol::{
     Cursor, Event, OperationId, OperationView, PodRef, StreamFrame, StreamRequest,
 };
@@ -37,10 +37,11 @@ pub async fn operation(
     slug: &str,
     id: &OperationId,
 ) -> Result<OperationView, Failure> {
-    let view = client.operation(id.clone()).await?;
     let interrupt = session.interrupt.clone();
+    let interrupted = interrupt.raised();
+    let view = client.operation(id.clone()).await?;
     let mut watch = Watch::new(&mut session.console, client, slug, view);
-    match watch.run(&interrupt).await {
+    match watch.run(interrupted).await {
         Ok(()) => Ok(watch.progress.operation().clone()),
         Err(failure) => {
             watch.display.clear();
@@ -65,18 +66,13 @@ struct Watch<'a> {
 }
 
 impl<'a> Watch<'a> {
-    fn new(
-        console: &'a mut Console,
-        client: &'a Client,
-        slug: &str,
-        view: OperationView,
-    ) -> Self {
+    fn new(console: &'a mut Console, client: &'a Client, slug: &str, view: OperationView) -> Self {
         let progress = Progress::new(slug, view, console.paint_err());
         let display = Display::new(console);
         Self { client, progress, display, events: None, journal: None, cursor: None }
     }
 
-    async fn run(&mut self, interrupt: &Interrupt) -> Result<(), Failure> {
+    async fn run(&mut self, interrupted: impl Future<Output = ()>) -> Result<(), Failure> {
         let shows = self.display.kind != Kind::Nothing;
         if shows && !self.progress.operation().status.is_final() {
             // Both only embellish the wait, so one that cannot be had is done without.
@@ -94,7 +90,6 @@ impl<'a> Watch<'a> {
             }
         };
         tokio::pin!(ended);
-        let interrupted = interrupt.raised();
         tokio::pin!(interrupted);
         self.display.draw(&mut self.progress);
         loop {

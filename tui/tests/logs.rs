@@ -67,6 +67,16 @@ async fn following_ends_with_ctrl_c() {
     assert_eq!(running.await.expect("no panic"), 130);
 }
 
+#[tokio::test]
+async fn a_lost_link_is_made_anew_and_nothing_is_missing_or_shown_twice() {
+    let world = world();
+    let whole = world.run("logs web").await.ok();
+    world.fake.state().cut_streams = 2;
+    assert_eq!(world.run("logs web").await.ok(), whole);
+    let streams = world.fake.state().streams.clone();
+    assert_eq!(streams.len(), 4, "{streams:#?}");
+}
+
 /// A reader that is gone, as `head` is after its last line.
 struct Gone;
 
@@ -83,7 +93,8 @@ impl Write for Gone {
 #[tokio::test]
 async fn a_reader_that_is_gone_ends_every_command_quietly() {
     let world = world();
-    for line in ["logs web", "ls", "ls --json", "show web", "events", "--help", "completions bash"] {
+    for line in ["logs web", "ls", "ls --json", "show web", "events", "--help", "completions bash"]
+    {
         let err = Written::default();
         let surroundings = world.surroundings(Box::new(Gone), err.clone());
         let words = std::iter::once("pinacle-tui").chain(line.split(' ')).map(OsString::from);

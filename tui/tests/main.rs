@@ -14,6 +14,7 @@ mod sanitize;
 mod screen;
 mod support;
 mod table;
+mod terminal;
 mod transcript;
 mod up;
 mod write;

@@ -125,10 +125,11 @@ async fn an_engine_is_started_where_no_service_manager_runs() {
         ..Machine::of_this_system()
     };
     let mut session = session(&world, Written::default());
-    let (result, listener) = tokio::join!(machine.carry_out(&mut session, &[Step::StartEngine]), async {
-        crate::support::eventually("it is started", || marker.exists()).await;
-        tokio::net::UnixListener::bind(&socket).expect("a socket")
-    });
+    let (result, listener) =
+        tokio::join!(machine.carry_out(&mut session, &[Step::StartEngine]), async {
+            crate::support::eventually("it is started", || marker.exists()).await;
+            tokio::net::UnixListener::bind(&socket).expect("a socket")
+        });
     result.expect("started");
     drop(listener);
     let log = dir.join("dockerd.log");

@@ -120,8 +120,21 @@ fn arbitrary_output() -> impl Strategy<Value = Vec<u8>> {
     let piece = prop_oneof![
         prop::collection::vec(any::<u8>(), 0..4),
         prop::sample::select(vec![
-            &b"\x1b["[..], b"\x1b]", b"\x1bP", b"\x1b\\", b"m", b"31", b";", b"\r", b"\n", b"\xc2",
-            b"\x9b", b"\x07", b"text", b"?", b" ",
+            &b"\x1b["[..],
+            b"\x1b]",
+            b"\x1bP",
+            b"\x1b\\",
+            b"m",
+            b"31",
+            b";",
+            b"\r",
+            b"\n",
+            b"\xc2",
+            b"\x9b",
+            b"\x07",
+            b"text",
+            b"?",
+            b" ",
         ])
         .prop_map(<[u8]>::to_vec),
     ];

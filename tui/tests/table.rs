@@ -50,9 +50,7 @@ fn spans_are_short_words() {
     ] {
         assert_eq!(time::age(ms), word);
     }
-    for (ms, word) in
-        [(450, "0.4s"), (12_000, "12s"), (185_000, "3m 05s"), (7_260_000, "2h 01m")]
-    {
+    for (ms, word) in [(450, "0.4s"), (12_000, "12s"), (185_000, "3m 05s"), (7_260_000, "2h 01m")] {
         assert_eq!(time::elapsed(ms), word);
     }
 }

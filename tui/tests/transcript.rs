@@ -43,13 +43,16 @@ fn output_of_commands_that_overlap_is_kept_apart() {
 
 #[test]
 fn an_end_without_a_code_says_why() {
-    let lost = record(2, JournalEntry::End {
-        command: 1,
-        exit_code: None,
-        duration_ms: 100,
-        error: Some("the daemon was killed".to_owned()),
-        dropped_bytes: 42,
-    });
+    let lost = record(
+        2,
+        JournalEntry::End {
+            command: 1,
+            exit_code: None,
+            duration_ms: 100,
+            error: Some("the daemon was killed".to_owned()),
+            dropped_bytes: 42,
+        },
+    );
     let shown = show(&[begin(1, "Long", "sleep 9"), lost]);
     assert!(shown.contains("42 bytes of output were left out"), "{shown}");
     assert!(shown.contains("Exit code: unknown: the daemon was killed"), "{shown}");

@@ -22,8 +22,10 @@ async fn the_name_comes_from_the_spec_then_the_option_then_the_directory() {
     world.write("pinacle.yaml", "version: \"1.0\"\n");
     world.run("up -d --name chosen").await.exits(0).says("chosen created");
     world.write("pinacle.yaml", "name: In Spec\n");
-    world.run("up -d --name chosen").await.exits(2);
-    world.run("up -d --name chosen --yes").await.exits(0);
+    world.run("up -d --name chosen").await.exits(0).says("in-spec created");
+    world.write("pinacle.yaml", "version: \"1.0\"\n");
+    world.run("up -d --name chosen").await.exits(0).says("chosen is running");
+    world.run("up -d").await.exits(0).says("chosen is running");
 }
 
 #[tokio::test]

@@ -42,7 +42,11 @@ async fn a_refused_spec_is_shown_with_its_findings() {
     let world = World::new();
     world.write("pinacle.yaml", "version: \"1.0\"\nteir: x\n");
     let outcome = world.run("create").await.exits(3);
-    insta::assert_snapshot!(outcome.err.replace(&world.cwd.canonicalize().expect("a directory").display().to_string(), "DIR"));
+    insta::assert_snapshot!(
+        outcome
+            .err
+            .replace(&world.cwd.canonicalize().expect("a directory").display().to_string(), "DIR")
+    );
     let outcome = world.run("create --json").await.exits(3);
     let error: serde_json::Value = serde_json::from_str(&outcome.err).expect("JSON");
     assert_eq!(error["error"]["diagnostics"][0]["span"]["line"], 2);
@@ -100,8 +104,7 @@ async fn progress_is_told_in_lines_away_from_a_terminal() {
     assert_eq!(running.await.expect("no panic"), 0);
     let text = err.text();
     assert_eq!(
-        text,
-        "[web] make the network\nStart\n$ supervisord\nup\nweb started in 1.5s\n",
+        text, "[web] make the network\nStart\n$ supervisord\nup\nweb started in 1.5s\n",
         "{text}"
     );
 }
@@ -198,7 +201,8 @@ fn edits(world: &World) -> usize {
 async fn config_edit_brings_what_was_typed_into_force() {
     let mut world = World::new();
     world.fake.add("web", PodPhase::Running);
-    let editor = world.script("my editor", r#"[ "$1" = -x ] && printf 'tier: dev.large\n' >> "$2""#);
+    let editor =
+        world.script("my editor", r#"[ "$1" = -x ] && printf 'tier: dev.large\n' >> "$2""#);
     world.set_env("EDITOR", format!("'{}' -x", editor.display()));
     world.run("config edit web --yes").await.exits(0).says("web reconfigured");
     let text = world.fake.state().pods[0].spec_text.clone();

@@ -1,1 +1,9 @@
-//! x
+//! Stand-ins for what the daemon needs from outside, for tests: no real time, no
+//! randomness, no sockets.
+
+mod clock;
+mod engine;
+mod world;
+
+pub use clock::ManualTime;
+pub use engine::{CallKind, FAKE_IMAGE, FakeEngine, Fault, Moment, Recorded};

@@ -12,7 +12,8 @@ use pinacle_protocol::{AdoptPod, ApiError, ErrorKind, HostId, PodId, PodRef};
 ///
 /// `invalid_request` for a malformed id; the daemon's.
 pub async fn run(session: &mut Session, args: AdoptArgs) -> Result<(), Failure> {
-    let invalid = |e: pinacle_protocol::InvalidId| ApiError::from_error(ErrorKind::InvalidRequest, &e);
+    let invalid =
+        |e: pinacle_protocol::InvalidId| ApiError::from_error(ErrorKind::InvalidRequest, &e);
     let pod = PodId::new(args.pod).map_err(invalid)?;
     let host = args.host.map(HostId::new).transpose().map_err(invalid)?;
     let client = session.client().await?;

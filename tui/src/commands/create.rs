@@ -1,13 +1,13 @@
 //! `create`: makes a pod from a spec file.
 
 use crate::args::CreateArgs;
+use crate::client::Client;
 use crate::failure::Failure;
 use crate::lifecycle::{self, ActionReport};
 use crate::origins::Origins;
 use crate::output::diagnostics;
 use crate::session::{self, Session};
 use crate::spec_file::{self, Files, SpecFile};
-use crate::{client::Client, locate};
 use pinacle_protocol::{ApiError, CreatePod, ErrorKind, HostId, Isolation, PodRef};
 
 /// What to make a pod from.
@@ -57,9 +57,7 @@ pub async fn create(
 ) -> Result<ActionReport, Failure> {
     let Wanted { spec, name, host, isolation, files } = wanted;
     let source_dir = spec.project(session).filter(|_| files == Files::Copied);
-    if let Some(dir) = &source_dir {
-        session.console.remark(&format!("the pod gets a copy of the files in {dir}"));
-    }
+    let copied = source_dir.clone();
     let dir_name = || spec.dir.as_deref().and_then(spec_file::dir_name);
     let request = CreatePod {
         request_id: session::request_id()?,
@@ -73,6 +71,9 @@ pub async fn create(
         Ok(accepted) => accepted,
         Err(error) => return Err(explain(session, &spec, error)),
     };
+    if let Some(dir) = copied {
+        session.console.remark(&format!("the pod gets a copy of the files in {dir}"));
+    }
     if let Some(dir) = &spec.dir {
         Origins::new(&session.paths.state_dir).remember(&accepted.pod, dir);
     }
@@ -92,19 +93,4 @@ pub fn explain(session: &mut Session, spec: &SpecFile, mut error: ApiError) -> F
         error.diagnostics.clear();
     }
     error.into()
-}
-
-/// Finds the pod a spec would be the spec of, among those there are.
-///
-/// # Errors
-///
-/// The daemon's.
-pub async fn existing(
-    session: &Session,
-    client: &Client,
-    dir: &std::path::Path,
-    name: &str,
-) -> Result<Option<pinacle_protocol::PodView>, Failure> {
-    let pods = client.inventory().await?.pods;
-    Ok(locate::in_directory(session, &pods, dir, name).cloned())
 }

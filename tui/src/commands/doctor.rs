@@ -13,8 +13,8 @@ use pinacle_protocol::{ApiError, CheckStatus, ErrorKind, HostId, HostReport};
 ///
 /// [`Failure::Exit`] with the code of `host_unfit` when a check failed.
 pub async fn run(session: &mut Session, args: DoctorArgs) -> Result<(), Failure> {
-    let host = HostId::new(args.host)
-        .map_err(|e| ApiError::from_error(ErrorKind::InvalidRequest, &e))?;
+    let host =
+        HostId::new(args.host).map_err(|e| ApiError::from_error(ErrorKind::InvalidRequest, &e))?;
     let client = session.client().await?;
     let report = client.host_check(host, args.fresh).await?;
     if session.console.is_json() {

@@ -42,7 +42,12 @@ pub fn render(record: &EventRecord) -> String {
         Event::PodChanged { pod } => {
             let reason = pod.reason.as_deref().map(|r| format!(": {}", plain_line(r)));
             let unknown = if pod.unknown_since.is_some() { " (out of reach)" } else { "" };
-            format!("pod {} {}{unknown}{}", pod.slug, pod.phase.as_str(), reason.unwrap_or_default())
+            format!(
+                "pod {} {}{unknown}{}",
+                pod.slug,
+                pod.phase.as_str(),
+                reason.unwrap_or_default()
+            )
         }
         Event::PodRemoved { id } => format!("pod {id} removed"),
         Event::HostChanged { host } => {

@@ -42,7 +42,11 @@ fn variables(session: &Session, given: &[String]) -> Result<Vec<(String, String)
             Some((key, value)) => variables.push((key.to_owned(), value.to_owned())),
             // As with other tools, a variable that is not set here is not set there.
             None => variables.extend(
-                session.env.get(item).and_then(|v| v.to_str()).map(|v| (item.clone(), v.to_owned())),
+                session
+                    .env
+                    .get(item)
+                    .and_then(|v| v.to_str())
+                    .map(|v| (item.clone(), v.to_owned())),
             ),
         }
     }

@@ -53,18 +53,29 @@ pub fn render(detail: &PodDetail, now: Timestamp, paint: Paint) -> String {
     fact("network", &detail.objects.network);
     fact("subnet", detail.objects.subnet.as_deref().unwrap_or_default());
     fact("volumes", &detail.objects.volumes.join(", "));
-    section(&mut text, paint, "Tabs", detail.tabs.iter().map(|t| {
-        format!("{:<16} {:<6} {}", plain_line(&t.name), t.port, plain_line(&t.url))
-    }));
-    section(&mut text, paint, "Operations", detail.operations.iter().map(|o| {
-        let status = serde_json::to_value(o.status).ok();
-        let status = status.as_ref().and_then(|v| v.as_str()).unwrap_or_default().to_owned();
-        let why = o.error.as_ref().map(|e| plain_line(&e.chain())).unwrap_or_default();
-        let ago = time::age(now.since_ms(o.created_at));
-        format!("{} {:<11} {status:<9} {ago:>4} ago  {why}", o.id, o.kind.as_str())
-            .trim_end()
-            .to_owned()
-    }));
+    section(
+        &mut text,
+        paint,
+        "Tabs",
+        detail
+            .tabs
+            .iter()
+            .map(|t| format!("{:<16} {:<6} {}", plain_line(&t.name), t.port, plain_line(&t.url))),
+    );
+    section(
+        &mut text,
+        paint,
+        "Operations",
+        detail.operations.iter().map(|o| {
+            let status = serde_json::to_value(o.status).ok();
+            let status = status.as_ref().and_then(|v| v.as_str()).unwrap_or_default().to_owned();
+            let why = o.error.as_ref().map(|e| plain_line(&e.chain())).unwrap_or_default();
+            let ago = time::age(now.since_ms(o.created_at));
+            format!("{} {:<11} {status:<9} {ago:>4} ago  {why}", o.id, o.kind.as_str())
+                .trim_end()
+                .to_owned()
+        }),
+    );
     text
 }
 

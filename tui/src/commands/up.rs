@@ -25,11 +25,9 @@ pub async fn run(session: &mut Session, args: UpArgs) -> Result<(), Failure> {
     let client = session.client().await?;
     let isolation = args.isolation.map(Isolation::from);
     let dir = spec.file.dir.clone().unwrap_or_else(|| session.cwd.clone());
-    let name = spec_file::name_in(&spec.file.text)
-        .or_else(|| args.name.clone())
-        .or_else(|| spec_file::dir_name(&dir))
-        .unwrap_or_default();
-    let existing = create::existing(session, &client, &dir, &name).await?;
+    let name = spec_file::name_in(&spec.file.text).or_else(|| args.name.clone());
+    let pods = client.inventory().await?.pods;
+    let existing = locate::in_directory(session, &pods, &dir, name.as_deref()).cloned();
     let wants = isolation
         .or(existing.as_ref().map(|pod| pod.isolation))
         .unwrap_or_else(|| spec_file::isolation_in(&spec.file.text));
@@ -42,7 +40,7 @@ pub async fn run(session: &mut Session, args: UpArgs) -> Result<(), Failure> {
                 return Err(Failure::Exit(1));
             }
             let files = if args.no_copy { Files::Left } else { Files::Copied };
-            let wanted = Wanted { spec: spec.file, name: Some(name), host: None, isolation, files };
+            let wanted = Wanted { spec: spec.file, name, host: None, isolation, files };
             create::create(session, &client, wanted).await?
         }
     };
@@ -98,7 +96,7 @@ async fn bring_up(
     if !spec.is_made_up && detail.spec_text != spec.file.text {
         let consent = Consent { yes: args.yes, accept_loss: args.accept_loss };
         match apply::apply(session, client, &pod, &spec.file, consent).await? {
-            Applied::Done(report) => done = Some(report),
+            Applied::Done(report) => done = Some(*report),
             Applied::Declined => session.console.remark("the pod keeps the spec it has"),
         }
     }
@@ -126,11 +124,7 @@ async fn bring_up(
 
 /// Waits for what the pod is at, so that what follows finds it at rest. How
 /// that ended is seen from the pod's phase afterwards.
-async fn settled(
-    session: &mut Session,
-    client: &Client,
-    pod: PodView,
-) -> Result<PodView, Failure> {
+async fn settled(session: &mut Session, client: &Client, pod: PodView) -> Result<PodView, Failure> {
     let Some(operation) = pod.operation.clone().filter(|_| !session.global.no_wait) else {
         return Ok(pod);
     };

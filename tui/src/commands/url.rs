@@ -89,11 +89,12 @@ pub fn find(detail: &PodDetail, target: Option<&str>) -> Result<Address, ApiErro
     };
     let Some(target) = target else {
         let first = detail.tabs.first().map(of_tab);
-        let own = pod.url.clone().map(|url| Address { pod: slug.clone(), name: None, port: None, url });
+        let own =
+            pod.url.clone().map(|url| Address { pod: slug.clone(), name: None, port: None, url });
         let text = format!("{slug} has neither tabs nor a default port");
-        return first
-            .or(own)
-            .ok_or_else(|| ApiError::new(ErrorKind::NotFound, text).hint("name a port in the pod"));
+        return first.or(own).ok_or_else(|| {
+            ApiError::new(ErrorKind::NotFound, text).hint("name a port in the pod")
+        });
     };
     if let Some(tab) = detail.tabs.iter().find(|t| t.name.eq_ignore_ascii_case(target)) {
         return Ok(of_tab(tab));
@@ -115,7 +116,11 @@ pub fn find(detail: &PodDetail, target: Option<&str>) -> Result<Address, ApiErro
             let names: Vec<&str> = detail.tabs.iter().map(|t| t.name.as_str()).collect();
             let text = format!("{slug} has no tab {target:?}, and that is no port from 1 to 65535");
             let error = ApiError::new(ErrorKind::NotFound, text);
-            Err(if names.is_empty() { error } else { error.hint(format!("tabs: {}", names.join(", "))) })
+            Err(if names.is_empty() {
+                error
+            } else {
+                error.hint(format!("tabs: {}", names.join(", ")))
+            })
         }
     }
 }

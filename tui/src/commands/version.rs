@@ -32,9 +32,13 @@ pub async fn run(session: &mut Session) -> Result<(), Failure> {
     if session.console.is_json() {
         return session.console.json(&report);
     }
-    session.console.line(&format!("pinacle-tui {} (protocol {PROTOCOL_VERSION})", report.version))?;
+    session
+        .console
+        .line(&format!("pinacle-tui {} (protocol {PROTOCOL_VERSION})", report.version))?;
     match &report.daemon {
-        Some(d) => session.console.line(&format!("pinacled {} (protocol {})", d.version, d.protocol)),
+        Some(d) => {
+            session.console.line(&format!("pinacled {} (protocol {})", d.version, d.protocol))
+        }
         None => session.console.line("pinacled: does not run, or is of another version"),
     }
 }

@@ -17,6 +17,9 @@ pub(crate) enum Ending {
     Later,
 }
 
+/// A change of the pods behind a client's back.
+pub(crate) type Change = Box<dyn FnMut(&mut Vec<PodDetail>) + Send>;
+
 /// What the daemon knows, open to the test.
 pub(crate) struct State {
     pub(crate) pods: Vec<PodDetail>,
@@ -30,9 +33,13 @@ pub(crate) struct State {
     pub(crate) created: Vec<CreatePod>,
     pub(crate) calls: Vec<String>,
     pub(crate) pty: Vec<PtyRequest>,
+    pub(crate) sizes: Vec<TerminalSize>,
     pub(crate) protocol: u32,
     pub(crate) drop_next: u32,
-    pub(crate) on_check: Option<Box<dyn FnMut(&mut Vec<PodDetail>) + Send>>,
+    /// Streams end without a word after their first frame, this many times.
+    pub(crate) cut_streams: u32,
+    pub(crate) streams: Vec<StreamRequest>,
+    pub(crate) on_check: Option<Change>,
 }
 
 /// A handle to one daemon.
@@ -70,11 +77,18 @@ impl Default for Fake {
             created: Vec::new(),
             calls: Vec::new(),
             pty: Vec::new(),
+            sizes: Vec::new(),
             protocol: PROTOCOL_VERSION,
             drop_next: 0,
+            cut_streams: 0,
+            streams: Vec::new(),
             on_check: None,
         };
-        Self { state: Arc::new(Mutex::new(state)), changed: Arc::default(), stopped: Arc::default() }
+        Self {
+            state: Arc::new(Mutex::new(state)),
+            changed: Arc::default(),
+            stopped: Arc::default(),
+        }
     }
 }
 

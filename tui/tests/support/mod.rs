@@ -148,7 +148,11 @@ impl World {
         path
     }
 
-    pub(crate) fn surroundings(&self, out: Box<dyn Write + Send + Sync>, err: Written) -> Surroundings {
+    pub(crate) fn surroundings(
+        &self,
+        out: Box<dyn Write + Send + Sync>,
+        err: Written,
+    ) -> Surroundings {
         let input = Input::Bytes(self.input.clone());
         Surroundings {
             console: Console::new(out, Box::new(err), input, self.terminals),
@@ -169,9 +173,10 @@ impl World {
         let surroundings = self.surroundings(Box::new(out.clone()), err.clone());
         let arguments = std::iter::once("pinacle-tui").chain(words.iter().copied());
         let running = pinacle_tui::run(arguments.map(OsString::from), surroundings);
-        let code = tokio::time::timeout(Duration::from_secs(30), running)
-            .await
-            .unwrap_or_else(|_| panic!("{words:?} did not end; so far:\n{}{}", out.text(), err.text()));
+        let code =
+            tokio::time::timeout(Duration::from_secs(30), running).await.unwrap_or_else(|_| {
+                panic!("{words:?} did not end; so far:\n{}{}", out.text(), err.text())
+            });
         Outcome { code, out: out.text(), err: err.text() }
     }
 }

@@ -1,6 +1,6 @@
 //! The `pty` mode of the fake daemon. The first word of the command says what
 //! it does: `cat` echoes, `exit N` ends, `both` writes to both streams, `hang`
-//! waits for ever, `refuse` is refused, `drop` loses the link.
+//! waits for ever, `flood` says a lot, `refuse` is refused, `drop` loses the link.
 
 use super::fake::Fake;
 use super::wire::{read_line, write_line};
@@ -37,12 +37,20 @@ pub(crate) async fn serve(mut stream: UnixStream, fake: Fake) {
     }
     write_line(&mut stream, &PtyReply::Started).await;
     // A client that leaves ends its session.
-    session(&mut stream, &words).await.unwrap_or_default();
+    session(&mut stream, &words, request.tty, &fake).await.unwrap_or_default();
 }
 
-async fn session(stream: &mut UnixStream, words: &[&str]) -> io::Result<()> {
+async fn session(
+    stream: &mut UnixStream,
+    words: &[&str],
+    tty: bool,
+    fake: &Fake,
+) -> io::Result<()> {
+    if matches!(words, [] | ["cat"]) && tty {
+        frame(stream, PtyFrameKind::Stdout, b"fake shell\r\n").await?;
+    }
     let code: i32 = match words {
-        ["cat"] => {
+        ["cat"] | [] if tty || !words.is_empty() => {
             loop {
                 match receive(stream).await? {
                     (PtyFrameKind::Stdin, bytes) => {
@@ -54,7 +62,8 @@ async fn session(stream: &mut UnixStream, words: &[&str]) -> io::Result<()> {
             }
             0
         }
-        ["exit", code] => code.parse().expect("a number"),
+        ["exit", code, ..] => code.parse().expect("a number"),
+        [] => 0,
         ["both"] => {
             frame(stream, PtyFrameKind::Stdout, b"out\n").await?;
             frame(stream, PtyFrameKind::Stderr, b"err\n").await?;
@@ -73,7 +82,10 @@ async fn session(stream: &mut UnixStream, words: &[&str]) -> io::Result<()> {
         }
         ["drop"] => return Ok(()),
         _ => loop {
-            receive(stream).await?;
+            if let (PtyFrameKind::Resize, size) = receive(stream).await? {
+                let number = |at: usize| u16::from_be_bytes([size[at], size[at + 1]]);
+                fake.state().sizes.push(TerminalSize { columns: number(0), rows: number(2) });
+            }
         },
     };
     frame(stream, PtyFrameKind::Exit, &code.to_be_bytes()).await

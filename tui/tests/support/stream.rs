@@ -9,6 +9,7 @@ use tokio::net::UnixStream;
 
 pub(crate) async fn serve(mut stream: UnixStream, fake: Fake) {
     let Some(request) = read_line::<StreamRequest>(&mut stream).await else { return };
+    fake.state().streams.push(request.clone());
     let cursor = Cursor { epoch: 1, seq: 99 };
     let follows = match request {
         StreamRequest::Events { .. } => {
@@ -19,14 +20,19 @@ pub(crate) async fn serve(mut stream: UnixStream, fake: Fake) {
             write_line(&mut stream, &StreamFrame::CaughtUp { cursor }).await;
             true
         }
-        StreamRequest::Journal { follow, .. } => {
-            let records = fake.state().journal.clone();
+        StreamRequest::Journal { follow, after, .. } => {
+            let after = after.map_or(0, |c| c.seq);
+            let mut records = fake.state().journal.clone();
+            records.retain(|r| r.seq > after);
             let (first, rest) = records.split_at(records.len() / 2);
             for records in [first.to_vec(), rest.to_vec()] {
                 let seq = records.last().map_or(0, |r| r.seq);
                 let cursor = Cursor { epoch: 1, seq };
                 if !records.is_empty() {
                     write_line(&mut stream, &StreamFrame::Journal { cursor, records }).await;
+                    if cuts(&fake) {
+                        return;
+                    }
                 }
             }
             write_line(&mut stream, &StreamFrame::CaughtUp { cursor }).await;
@@ -40,4 +46,11 @@ pub(crate) async fn serve(mut stream: UnixStream, fake: Fake) {
         // Until the client leaves.
         stream.read_u8().await.unwrap_or_default();
     }
+}
+
+fn cuts(fake: &Fake) -> bool {
+    let mut state = fake.state();
+    let cuts = state.cut_streams > 0;
+    state.cut_streams = state.cut_streams.saturating_sub(1);
+    cuts
 }

@@ -97,12 +97,15 @@ pub(crate) fn record(seq: u64, entry: JournalEntry) -> JournalRecord {
 }
 
 pub(crate) fn begin(seq: u64, label: &str, line: &str) -> JournalRecord {
-    record(seq, JournalEntry::Begin {
-        command: seq,
-        line: format!("docker exec x {line}"),
-        container_line: Some(line.to_owned()),
-        label: Some(label.to_owned()),
-    })
+    record(
+        seq,
+        JournalEntry::Begin {
+            command: seq,
+            line: format!("docker exec x {line}"),
+            container_line: Some(line.to_owned()),
+            label: Some(label.to_owned()),
+        },
+    )
 }
 
 pub(crate) fn output(seq: u64, command: u64, text: &str) -> JournalRecord {
@@ -111,13 +114,10 @@ pub(crate) fn output(seq: u64, command: u64, text: &str) -> JournalRecord {
 }
 
 pub(crate) fn end(seq: u64, command: u64, exit_code: Option<i64>) -> JournalRecord {
-    record(seq, JournalEntry::End {
-        command,
-        exit_code,
-        duration_ms: 1_500,
-        error: None,
-        dropped_bytes: 0,
-    })
+    record(
+        seq,
+        JournalEntry::End { command, exit_code, duration_ms: 1_500, error: None, dropped_bytes: 0 },
+    )
 }
 
 pub(crate) fn report(engine: CheckStatus, runtime: Option<&str>) -> HostReport {
@@ -129,7 +129,11 @@ pub(crate) fn report(engine: CheckStatus, runtime: Option<&str>) -> HostReport {
             CheckResult {
                 check: "engine".to_owned(),
                 status: engine,
-                message: if engine_ok { "20.10.24".to_owned() } else { "it does not answer".to_owned() },
+                message: if engine_ok {
+                    "20.10.24".to_owned()
+                } else {
+                    "it does not answer".to_owned()
+                },
                 remedy: (!engine_ok).then(|| "start Docker".to_owned()),
             },
             CheckResult {

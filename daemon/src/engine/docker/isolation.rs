@@ -154,8 +154,11 @@ async fn try_in_turn(
     image: &str,
     extent: Extent,
 ) -> Result<Tried, EngineFailure> {
-    let names = gvisor_names(info);
+    let mut names = gvisor_names(info);
     *lock(&shared.gvisor_runtimes) = names.clone();
+    if let Some(only) = &shared.settings.gvisor_runtime {
+        names.retain(|name| name == only);
+    }
     let mut tried = Tried { verdicts: Vec::new(), choice: None };
     if names.is_empty() {
         return Ok(tried);

@@ -72,6 +72,8 @@ pub struct DockerSettings {
     pub socket: Option<PathBuf>,
     /// Where answers that took seconds to find are kept between runs.
     pub cache_dir: PathBuf,
+    /// The only runtime to consider for gVisor pods; all that look like it when `None`.
+    pub gvisor_runtime: Option<String>,
     /// Certificates for image builds.
     pub ca_bundle: CaBundle,
     /// This daemon; pods of others are foreign.

@@ -44,7 +44,7 @@ pub async fn run(session: &mut Session, args: ConfigWrite) -> Result<(), Failure
 #[derive(Debug)]
 pub enum Applied {
     /// It is in force, or on its way with `--no-wait`.
-    Done(ActionReport),
+    Done(Box<ActionReport>),
     /// The user said no.
     Declined,
 }
@@ -83,7 +83,8 @@ pub async fn apply(
     let operation = lifecycle::settle(session, client, &slug, &accepted).await?;
     let pod = lifecycle::refreshed(client, pod.clone()).await;
     let outcome = if operation.is_some() { "reconfigured" } else { "up to date" };
-    Ok(Applied::Done(ActionReport { pod: pod.id, slug, outcome, url: pod.url, operation }))
+    let report = ActionReport { pod: pod.id, slug, outcome, url: pod.url, operation };
+    Ok(Applied::Done(Box::new(report)))
 }
 
 async fn agreed(

@@ -109,7 +109,11 @@ async fn again(session: &mut Session, question: &str, kind: ErrorKind) -> Result
     Err(Failure::Exit(kind.exit_code()))
 }
 
-async fn is_valid(session: &mut Session, client: &Client, spec: &SpecFile) -> Result<bool, Failure> {
+async fn is_valid(
+    session: &mut Session,
+    client: &Client,
+    spec: &SpecFile,
+) -> Result<bool, Failure> {
     let report = client.config_check(spec.text.clone()).await?;
     let paint = session.console.paint_err();
     let text = diagnostics::render(&spec.shown, &spec.text, &report.diagnostics, paint);
@@ -209,11 +213,8 @@ impl Buffer {
         let path = dir.join(name);
         let write = || -> io::Result<()> {
             std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&dir)?;
-            let mut file = std::fs::OpenOptions::new()
-                .write(true)
-                .create_new(true)
-                .mode(0o600)
-                .open(&path)?;
+            let mut file =
+                std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path)?;
             io::Write::write_all(&mut file, text.as_bytes())
         };
         write().map_err(|e| Failure::local(format!("{} cannot be written", path.display()), &e))?;

@@ -52,9 +52,8 @@ pub async fn run(session: &mut Session, args: &InstallArgs) -> Result<(), Failur
         }
         std::fs::write(&service.file, &service.text)
     };
-    write().map_err(|e| {
-        Failure::local(format!("{} cannot be written", service.file.display()), &e)
-    })?;
+    write()
+        .map_err(|e| Failure::local(format!("{} cannot be written", service.file.display()), &e))?;
     session.console.remark(&format!("wrote {}", service.file.display()));
     // One that was started by hand holds the lock the service needs.
     stop::stop(session).await?;
@@ -95,8 +94,11 @@ pub fn service(session: &Session, program: &Path) -> Result<Service, Failure> {
 
 fn home(session: &Session) -> Result<PathBuf, Failure> {
     session.env.get("HOME").map(PathBuf::from).ok_or_else(|| {
-        ApiError::new(ErrorKind::InvalidRequest, "HOME is not set, so there is no place for a service")
-            .into()
+        ApiError::new(
+            ErrorKind::InvalidRequest,
+            "HOME is not set, so there is no place for a service",
+        )
+        .into()
     })
 }
 
@@ -176,7 +178,9 @@ pub async fn switch(session: &mut Session, service: &Service, on: bool) -> Resul
         let shown = words.join(" ");
         let program = session.env.find_program(&words[0]).filter(|_| managed);
         let Some(program) = program else {
-            session.console.remark(&format!("no service manager runs here; where it does: {shown}"));
+            session
+                .console
+                .remark(&format!("no service manager runs here; where it does: {shown}"));
             continue;
         };
         session.console.remark(&format!("$ {shown}"));

@@ -57,7 +57,12 @@ pub fn print(session: &mut Session, server: ServerInfo) -> Result<(), Failure> {
     let text = format!(
         "pinacled {} runs as process {} for {up}\n  socket      {socket}\n  state       {}\n  \
          program     {}\n  owner       {}\n  protocol    {}\n",
-        server.version, server.pid, server.state_dir, server.executable, server.owner, server.protocol,
+        server.version,
+        server.pid,
+        server.state_dir,
+        server.executable,
+        server.owner,
+        server.protocol,
     );
     session.console.write(text.as_bytes())
 }

@@ -21,9 +21,8 @@ pub async fn run(session: &mut Session) -> Result<(), Failure> {
         // The file goes all the same: a service that is broken is why people do this.
         session.console.warn(&failure.to_string());
     }
-    std::fs::remove_file(&service.file).map_err(|e| {
-        Failure::local(format!("{} cannot be removed", service.file.display()), &e)
-    })?;
+    std::fs::remove_file(&service.file)
+        .map_err(|e| Failure::local(format!("{} cannot be removed", service.file.display()), &e))?;
     session.console.remark(&format!("removed {}", service.file.display()));
     Ok(())
 }

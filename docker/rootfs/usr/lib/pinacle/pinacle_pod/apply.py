@@ -56,13 +56,13 @@ def _reconcile(pod):
 def apply(text):
     """Checks the description, stores it, then changes what differs: services, environment, routing."""
     pod = spec.parse(text)
+    # The scanner comes up only after `boot` had the lock, so wait for it before taking the lock.
+    supervision.rescan()
     with supervision.lock():
         _store(text, pod)
         os.makedirs(pod["workingDir"], exist_ok=True)
         if router.write(pod):
             router.reload()
             _say("reloaded routing")
-        # Proves that the scanner is there before directories are put under it: at boot it clears the place first.
-        supervision.rescan()
         _reconcile(pod)
     return 0

@@ -16,7 +16,7 @@ USAGE = """usage: pinacle-pod apply < pod.json
 """
 
 
-def _options(arguments, names, flag_values=1):
+def _options(arguments, names):
     """Splits `--name value` options, up to `--`, from the other words."""
     found, rest = {}, []
     words = list(arguments)
@@ -95,8 +95,9 @@ def _verb(verb):
         from . import spec, supervision
 
         name = spec.service_named(_one(arguments))["name"]
+        supervision.rescan()
+        supervision.await_supervisor(name)
         with supervision.lock():
-            supervision.await_supervisor(name)
             if verb != "start":
                 supervision.stop(name)
             if verb != "stop":

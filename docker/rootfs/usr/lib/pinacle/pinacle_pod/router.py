@@ -1,8 +1,11 @@
 """What Nginx is told: the default port and the ports with kept-alive connections."""
 
+import contextlib
 import json
 import os
+import signal
 import subprocess
+import time
 
 from .base import NGINX_DIR, RUN, PodError, read_text, write_atomic
 
@@ -67,7 +70,15 @@ def write(pod):
 
 def reload():
     """Has Nginx take the new files; connections that are open stay open."""
-    subprocess.run(["s6-svc", "-h", RUN + "/nginx"], capture_output=True, check=False)
+    deadline = time.monotonic() + 5
+    while time.monotonic() < deadline:
+        master = (read_text(RUN + "/nginx/leader") or "").strip()
+        if master.isdigit():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(int(master), signal.SIGHUP)
+                return
+        time.sleep(0.05)
+    raise PodError("nginx is not running; its messages are in the container's log")
 
 
 def learn(port, pod):

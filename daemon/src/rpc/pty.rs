@@ -1,0 +1,156 @@
+//! The `pty` mode: a command in a pod, its bytes both ways.
+//!
+//! Backpressure goes end to end: neither side is read from before the other has taken
+//! what came last.
+
+use super::resolve;
+use crate::backend::Backend;
+use crate::engine::{ExecOutput, ExecRequest, ExecSession};
+use crate::journal::{CommandJournal, CommandStart};
+use futures::{SinkExt, StreamExt};
+use pinacle_protocol::wire::{FrameError, JsonLines, Line, PtyCodec, PtyFrame};
+use pinacle_protocol::{
+    ApiError, ErrorKind, MAX_PTY_FRAME, PodPhase, PtyFrameKind, PtyReply, PtyRequest,
+};
+use std::time::Duration;
+use tokio::net::UnixStream;
+use tokio_util::codec::Framed;
+
+/// How long a client may take to say what it wants.
+const REQUEST_LIMIT: Duration = Duration::from_secs(10);
+/// Exit code reported when the command's own does not fit.
+const ODD_EXIT: i32 = 255;
+
+type Lines = Framed<UnixStream, JsonLines>;
+
+pub(super) async fn serve(mut lines: Lines, backend: Backend) {
+    let request = match tokio::time::timeout(REQUEST_LIMIT, lines.next()).await {
+        Ok(Some(Ok(Line::Whole(line)))) => serde_json::from_slice::<PtyRequest>(&line),
+        _ => return,
+    };
+    let started = match request {
+        Ok(request) => start(&backend, request).await,
+        Err(error) => {
+            let message = format!("not a pty request: {error}");
+            Err(ApiError::new(ErrorKind::InvalidRequest, message).hint("see protocol/README.md"))
+        }
+    };
+    let (reply, session) = match started {
+        Ok(session) => (PtyReply::Started, Some(session)),
+        Err(error) => (PtyReply::Error(error), None),
+    };
+    let sent = lines.send(serde_json::to_string(&reply).unwrap_or_default()).await;
+    let (Ok(()), Some((session, journal))) = (sent, session) else { return };
+    let frames = lines.map_codec(|_| PtyCodec);
+    let code = tokio::select! {
+        code = carry(frames, session) => code,
+        () = backend.stop.triggered() => None,
+    };
+    let error = code.is_none().then(|| "left while it ran".to_owned());
+    journal.end(code, error).await;
+}
+
+async fn start(
+    backend: &Backend,
+    request: PtyRequest,
+) -> Result<(ExecSession, CommandJournal), ApiError> {
+    let entry = resolve::pod(&backend.driver.published(), &request.pod)?;
+    let record = &entry.record;
+    if record.phase != PodPhase::Running && record.phase != PodPhase::Starting {
+        let message = format!("pod `{}` is {}, not running", record.slug, record.phase.as_str());
+        let hint = format!("`pinacle-tui start {}` starts it", record.slug);
+        return Err(ApiError::new(ErrorKind::WrongPhase, message).hint(hint));
+    }
+    let Some(engine) = backend.engines.get(&record.host) else {
+        return Err(ApiError::new(ErrorKind::Internal, "the pod's host has no engine"));
+    };
+    let shell = request.command.is_empty();
+    let command = if shell { vec!["bash".to_owned(), "-l".to_owned()] } else { request.command };
+    let line = command.iter().map(|word| quote(word)).collect::<Vec<_>>().join(" ");
+    let mut env: Vec<(String, String)> = record.spec.env.clone().into_iter().collect();
+    env.extend(request.env);
+    let exec = ExecRequest {
+        pod: record.id.clone(),
+        command,
+        tty: request.tty,
+        size: request.size,
+        env,
+        working_dir: request.working_dir.or_else(|| record.spec.working_dir.clone()).unwrap_or_else(|| "/workspace".into()),
+        user: request.user.or_else(|| record.spec.user.clone()).unwrap_or_else(|| "root".into()),
+    };
+    let session = engine.exec(exec).await.map_err(|failure| failure.error)?;
+    let start = CommandStart {
+        line: format!("docker exec {} {line}", pinacle_core::names::container(&record.id)),
+        container_line: Some(line),
+        label: Some(if shell { "Shell" } else { "Command of a client" }.to_owned()),
+    };
+    Ok((session, backend.journal.pod(&record.id).begin(start).await))
+}
+
+/// Quotes a word for a POSIX shell, if it needs it.
+fn quote(word: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_-./=:,@+%".contains(&byte);
+    if !word.is_empty() && word.bytes().all(plain) {
+        return word.to_owned();
+    }
+    format!("'{}'", word.replace('\'', "'\\''"))
+}
+
+/// Carries bytes until the command ends (its exit code) or the client leaves.
+async fn carry(frames: Framed<UnixStream, PtyCodec>, session: ExecSession) -> Option<i64> {
+    let (mut to_client, mut from_client) = frames.split();
+    let ExecSession { mut output, input, resize } = session;
+    let inward = async {
+        let mut input = Some(input);
+        while let Some(frame) = from_client.next().await {
+            let Ok(frame) = frame else { break };
+            match frame.kind {
+                PtyFrameKind::Stdin => {
+                    if let Some(sender) = &input
+                        && sender.send(frame.payload).await.is_err()
+                    {
+                        // The command no longer reads; its output still matters.
+                        input = None;
+                    }
+                }
+                PtyFrameKind::StdinEnd => input = None,
+                PtyFrameKind::Resize => {
+                    if let Some(size) = frame.size() {
+                        // A size that cannot be set changes nothing that matters.
+                        let _ = resize.try_send(size);
+                    }
+                }
+                _ => break,
+            }
+        }
+    };
+    let outward = async {
+        while let Some(item) = output.recv().await {
+            let (kind, bytes) = match item {
+                Ok(ExecOutput::Stdout(bytes)) => (PtyFrameKind::Stdout, bytes),
+                Ok(ExecOutput::Stderr(bytes)) => (PtyFrameKind::Stderr, bytes),
+                Ok(ExecOutput::Exit(code)) => {
+                    let short = i32::try_from(code).unwrap_or(ODD_EXIT);
+                    to_client.send(PtyFrame::exit(short)).await?;
+                    return Ok(Some(code));
+                }
+                Err(failure) => {
+                    let error = serde_json::to_vec(&failure.error).unwrap_or_default();
+                    to_client.send(PtyFrame::new(PtyFrameKind::Error, error)).await?;
+                    return Ok(None);
+                }
+            };
+            let mut rest = bytes;
+            while !rest.is_empty() {
+                let piece = rest.split_to(rest.len().min(MAX_PTY_FRAME));
+                to_client.send(PtyFrame::new(kind, piece)).await?;
+            }
+        }
+        Ok::<_, FrameError>(None)
+    };
+    tokio::pin!(outward);
+    tokio::select! {
+        code = &mut outward => code.ok().flatten(),
+        () = inward => None,
+    }
+}

@@ -1,0 +1,78 @@
+//! Why something could not be stored, in words for the person who reads them.
+
+use pinacle_protocol::{ApiError, ErrorKind};
+use std::io;
+use std::path::PathBuf;
+
+/// Something could not be stored, or read.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The state directory cannot be made or used.
+    #[error("cannot use the state directory {path}; make it writable, or choose another with --state-dir")]
+    Directory {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// The state directory is another user's.
+    #[error("the state directory {path} belongs to user {uid}; choose your own with --state-dir")]
+    Foreign {
+        /// Which.
+        path: PathBuf,
+        /// Whose.
+        uid: u32,
+    },
+    /// Another daemon has it.
+    #[error("the state directory {path} is in use by another pinacled (pid {pid}); use that one, or stop it first")]
+    Locked {
+        /// Which.
+        path: PathBuf,
+        /// Its process id, as it wrote it down.
+        pid: String,
+    },
+    /// A newer build wrote it.
+    #[error("the database {path} has format {found}, and this build knows {known}; install the newer version again")]
+    Newer {
+        /// Which.
+        path: PathBuf,
+        /// Its format.
+        found: u32,
+        /// The newest format known here.
+        known: u32,
+    },
+    /// A file cannot be read or written.
+    #[error("cannot {action} {path}")]
+    File {
+        /// What was to be done.
+        action: &'static str,
+        /// To what.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// The database failed.
+    #[error("the database {path} failed; see whether its disk is full or broken")]
+    Database {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// A record cannot be turned into bytes.
+    #[error("cannot encode a record")]
+    Encode(#[source] serde_json::Error),
+    /// The store's thread has ended.
+    #[error("the store has stopped")]
+    Stopped,
+}
+
+impl StoreError {
+    /// Returns it in the shape every error has for clients.
+    pub fn to_api(&self) -> ApiError {
+        ApiError::from_error(ErrorKind::Storage, self)
+    }
+}

@@ -1,0 +1,39 @@
+//! One daemon for each state directory.
+
+use super::StoreError;
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{Read, Seek, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+/// The lock; dropped with the process at the latest, also when that is killed.
+#[derive(Debug)]
+pub struct LockGuard {
+    _file: File,
+}
+
+/// Takes the lock and writes the process id into its file.
+pub(super) fn take(dir: &Path) -> Result<LockGuard, StoreError> {
+    let path = dir.join("pinacled.lock");
+    let failed = |source| StoreError::File { action: "lock", path: path.clone(), source };
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false).mode(0o600);
+    let mut file = options.open(&path).map_err(failed)?;
+    match file.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => {
+            let mut pid = String::new();
+            // Without the number the message still says what matters.
+            let _ = file.take(20).read_to_string(&mut pid);
+            let pid = match pid.trim() {
+                "" => "unknown".to_owned(),
+                pid => pid.to_owned(),
+            };
+            return Err(StoreError::Locked { path: dir.to_owned(), pid });
+        }
+        Err(TryLockError::Error(source)) => return Err(failed(source)),
+    }
+    file.set_len(0).and_then(|()| file.rewind()).map_err(failed)?;
+    writeln!(file, "{}", std::process::id()).map_err(failed)?;
+    Ok(LockGuard { _file: file })
+}

@@ -1,0 +1,444 @@
+//! The host behind the fake engine: containers, networks, volumes, ports and what
+//! can go wrong between them, in maps.
+
+use pinacle_core::engine::{
+    ContainerPlan, ContainerState, EngineCall, EngineFailure, EngineOutcome, FailureClass,
+    HostSnapshot, LABEL_ISOLATION, LABEL_NAME, LABEL_OWNER, LABEL_POD, LABEL_PORT, LABEL_REVISION,
+    LABEL_SLUG, LABEL_SPEC, NetworkPlan, ObservedContainer, ObservedLabels, ObservedPod, Ownership,
+    RunPlan, Subnet,
+};
+use pinacle_core::names;
+use pinacle_protocol::{ApiError, ErrorKind, HostPort, Isolation, PodId, Revision, Slug};
+use std::collections::{BTreeMap, BTreeSet};
+
+type Labels = BTreeMap<String, String>;
+type Outcome = Result<EngineOutcome, EngineFailure>;
+
+/// The image that stands for Pinacle's own.
+pub(super) const BASE_IMAGE: &str = "pinacle-base:fake";
+/// The runtime that stands for gVisor's.
+const GVISOR: &str = "runsc";
+const PLAIN: &str = "runc";
+/// What a process ends with after the impolite signal.
+const KILLED: i64 = 137;
+
+#[derive(Debug, Clone)]
+pub(super) struct Container {
+    plan: ContainerPlan,
+    state: ContainerState,
+    exit_code: Option<i64>,
+    oom_killed: bool,
+    /// Exit codes by the keys of steps that ran in it.
+    steps: BTreeMap<String, i64>,
+    spec: Option<String>,
+}
+
+/// What is on the host. Everything here answers at once.
+#[derive(Debug, Default)]
+pub(super) struct World {
+    containers: BTreeMap<String, Container>,
+    networks: BTreeMap<String, NetworkPlan>,
+    volumes: BTreeMap<String, Labels>,
+    images: BTreeSet<String>,
+    /// Ports and ranges that something else has.
+    pub(super) taken_ports: BTreeSet<u16>,
+    pub(super) taken_subnets: BTreeSet<Subnet>,
+    /// Exit codes of commands; others end with 0.
+    pub(super) exit_codes: BTreeMap<String, i64>,
+    /// Services that never become healthy.
+    pub(super) sick: BTreeSet<String>,
+    /// Whether there is a gVisor that is fit.
+    pub(super) no_gvisor: bool,
+    /// Every command that really ran: pod's container, key, command.
+    pub(super) ran: Vec<(String, String, String)>,
+}
+
+pub(super) fn fail(class: FailureClass, kind: ErrorKind, message: impl Into<String>) -> EngineFailure {
+    EngineFailure { class, error: ApiError::new(kind, message) }
+}
+
+fn done() -> Outcome {
+    Ok(EngineOutcome::Done)
+}
+
+fn missing(name: &str) -> EngineFailure {
+    fail(FailureClass::Missing, ErrorKind::NotFound, format!("there is no {name}"))
+}
+
+fn conflict(name: &str) -> EngineFailure {
+    fail(FailureClass::Permanent, ErrorKind::Conflict, format!("{name} was not made for this pod"))
+}
+
+fn is_ours(labels: &Labels, owner: &Ownership) -> bool {
+    labels.get(LABEL_POD).map(String::as_str) == Some(owner.pod.as_str())
+        && labels.get(LABEL_OWNER).map(String::as_str) == Some(owner.owner.as_str())
+}
+
+impl World {
+    /// Does what a call asks for.
+    pub(super) fn carry_out(&mut self, owner: &Ownership, call: &EngineCall) -> Outcome {
+        match call {
+            EngineCall::EnsureImage { reference } => {
+                let reference = reference.clone().unwrap_or_else(|| BASE_IMAGE.to_owned());
+                self.images.insert(reference.clone());
+                Ok(EngineOutcome::Image { reference })
+            }
+            EngineCall::CheckIsolation { isolation, .. } => self.isolation(*isolation),
+            EngineCall::CreateNetwork(plan) => self.create_network(owner, plan),
+            EngineCall::CreateVolumes { names, labels } => self.create_volumes(owner, names, labels),
+            EngineCall::CreateContainer(plan) => self.create_container(owner, plan),
+            EngineCall::StartContainer { name } => self.start(owner, name),
+            EngineCall::AwaitReady { name, .. } => self.running(owner, name).map(|_| EngineOutcome::Done),
+            EngineCall::CopySource { name, .. } => self.running(owner, name).map(|_| EngineOutcome::Done),
+            EngineCall::ApplyConfig { name, config } => {
+                self.running(owner, name)?.spec = Some(config.spec.clone());
+                done()
+            }
+            EngineCall::Run(plan) => self.run(owner, plan),
+            EngineCall::AwaitHealthy { name, service, .. } => self.healthy(owner, name, service),
+            EngineCall::StopContainer { name, .. } => self.stop(owner, name),
+            EngineCall::RenameContainer { from, to } => self.rename(owner, from, to),
+            EngineCall::UpdateLimits { name, limits } => {
+                self.ours(owner, name)?.ok_or_else(|| missing(name))?.plan.limits = *limits;
+                done()
+            }
+            EngineCall::RemoveContainer { name } => {
+                self.ours(owner, name)?;
+                self.containers.remove(name);
+                done()
+            }
+            EngineCall::RemoveNetwork { name } => self.remove_network(owner, name),
+            EngineCall::RemoveVolumes { names } => self.remove_volumes(owner, names),
+        }
+    }
+
+    fn isolation(&self, isolation: Isolation) -> Outcome {
+        match isolation {
+            Isolation::Gvisor if self.no_gvisor => Err(fail(
+                FailureClass::Permanent,
+                ErrorKind::HostUnfit,
+                "the host's Docker has no gVisor runtime",
+            )),
+            Isolation::Gvisor => Ok(EngineOutcome::Isolation {
+                runtime: Some(GVISOR.to_owned()),
+                resolvers: Vec::new(),
+            }),
+            Isolation::Runc => {
+                Ok(EngineOutcome::Isolation { runtime: None, resolvers: Vec::new() })
+            }
+        }
+    }
+
+    fn create_network(&mut self, owner: &Ownership, plan: &NetworkPlan) -> Outcome {
+        if let Some(found) = self.networks.get(&plan.name) {
+            if !is_ours(&found.labels, owner) {
+                return Err(conflict(&plan.name));
+            }
+            if found.subnet == plan.subnet {
+                return done();
+            }
+            if self.containers.values().any(|c| c.plan.network == plan.name && c.is_up()) {
+                return Err(conflict(&plan.name));
+            }
+        }
+        let others = self.networks.values().filter(|n| n.name != plan.name);
+        let taken = others.map(|n| n.subnet).chain(self.taken_subnets.iter().copied());
+        if taken.into_iter().any(|subnet| subnet == plan.subnet) {
+            return Err(fail(
+                FailureClass::SubnetTaken,
+                ErrorKind::Engine,
+                format!("{} overlaps with another network", plan.subnet),
+            ));
+        }
+        self.networks.insert(plan.name.clone(), plan.clone());
+        done()
+    }
+
+    fn create_volumes(&mut self, owner: &Ownership, names: &[String], labels: &Labels) -> Outcome {
+        for name in names {
+            let found = self.volumes.entry(name.clone()).or_insert_with(|| labels.clone());
+            if !is_ours(found, owner) {
+                return Err(conflict(name));
+            }
+        }
+        done()
+    }
+
+    fn create_container(&mut self, owner: &Ownership, plan: &ContainerPlan) -> Outcome {
+        if !self.images.contains(&plan.image) {
+            return Err(missing(&plan.image));
+        }
+        if let Some(found) = self.ours(owner, &plan.name)? {
+            let same = found.plan.port == plan.port
+                && found.plan.image == plan.image
+                && found.plan.runtime == plan.runtime;
+            if same {
+                return done();
+            }
+            if found.state != ContainerState::Created {
+                return Err(fail(
+                    FailureClass::Permanent,
+                    ErrorKind::Conflict,
+                    format!("the container {} is there and differs", plan.name),
+                ));
+            }
+        }
+        let container = Container {
+            plan: plan.clone(),
+            state: ContainerState::Created,
+            exit_code: None,
+            oom_killed: false,
+            steps: BTreeMap::new(),
+            spec: None,
+        };
+        self.containers.insert(plan.name.clone(), container);
+        done()
+    }
+
+    fn start(&mut self, owner: &Ownership, name: &str) -> Outcome {
+        let found = self.ours(owner, name)?.ok_or_else(|| missing(name))?;
+        if found.state == ContainerState::Running {
+            return done();
+        }
+        let (port, network) = (found.plan.port, found.plan.network.clone());
+        if !self.networks.contains_key(&network) {
+            return Err(missing(&network));
+        }
+        if self.taken_ports.contains(&port.0) || self.is_bound(name, port) {
+            return Err(fail(
+                FailureClass::PortTaken,
+                ErrorKind::Engine,
+                format!("port {port} is already allocated"),
+            ));
+        }
+        self.set_running(name);
+        done()
+    }
+
+    fn set_running(&mut self, name: &str) {
+        if let Some(container) = self.containers.get_mut(name) {
+            container.state = ContainerState::Running;
+            container.exit_code = None;
+            container.oom_killed = false;
+        }
+    }
+
+    fn is_bound(&self, except: &str, port: HostPort) -> bool {
+        self.containers.iter().any(|(n, c)| n != except && c.is_up() && c.plan.port == port)
+    }
+
+    fn run(&mut self, owner: &Ownership, plan: &RunPlan) -> Outcome {
+        let known = self.running(owner, &plan.container)?.steps.get(&plan.key).copied();
+        let code = match known {
+            Some(code) => code,
+            None => {
+                let code = self.exit_codes.get(&plan.command).copied().unwrap_or(0);
+                self.ran.push((plan.container.clone(), plan.key.clone(), plan.command.clone()));
+                self.running(owner, &plan.container)?.steps.insert(plan.key.clone(), code);
+                code
+            }
+        };
+        if code == 0 {
+            return done();
+        }
+        Err(fail(
+            FailureClass::CommandFailed,
+            ErrorKind::CommandFailed,
+            format!("{:?} failed (exit code {code})", plan.label),
+        ))
+    }
+
+    fn healthy(&mut self, owner: &Ownership, name: &str, service: &str) -> Outcome {
+        self.running(owner, name)?;
+        if self.sick.contains(service) {
+            return Err(fail(
+                FailureClass::CommandFailed,
+                ErrorKind::CommandFailed,
+                format!("{service} did not become healthy"),
+            ));
+        }
+        done()
+    }
+
+    fn stop(&mut self, owner: &Ownership, name: &str) -> Outcome {
+        if let Some(found) = self.ours(owner, name)?
+            && found.is_up()
+        {
+            found.state = ContainerState::Exited;
+            found.exit_code = Some(0);
+        }
+        done()
+    }
+
+    fn rename(&mut self, owner: &Ownership, from: &str, to: &str) -> Outcome {
+        let target = self.ours(owner, to)?.is_some();
+        match (self.ours(owner, from)?.is_some(), target) {
+            (true, false) => {}
+            (false, true) => return done(),
+            (false, false) => return Err(missing(from)),
+            (true, true) => return Err(conflict(to)),
+        }
+        if let Some(container) = self.containers.remove(from) {
+            self.containers.insert(to.to_owned(), container);
+        }
+        done()
+    }
+
+    fn remove_network(&mut self, owner: &Ownership, name: &str) -> Outcome {
+        match self.networks.get(name) {
+            None => return done(),
+            Some(found) if !is_ours(&found.labels, owner) => return Err(conflict(name)),
+            Some(_) => {}
+        }
+        self.networks.remove(name);
+        done()
+    }
+
+    fn remove_volumes(&mut self, owner: &Ownership, names: &[String]) -> Outcome {
+        for name in names {
+            match self.volumes.get(name) {
+                None => continue,
+                Some(labels) if !is_ours(labels, owner) => return Err(conflict(name)),
+                Some(_) => {}
+            }
+            if self.containers.values().any(|c| c.plan.volumes.iter().any(|(v, _)| v == name)) {
+                return Err(fail(
+                    FailureClass::Permanent,
+                    ErrorKind::Engine,
+                    format!("the volume {name} is in use"),
+                ));
+            }
+            self.volumes.remove(name);
+        }
+        done()
+    }
+
+    fn ours(
+        &mut self,
+        owner: &Ownership,
+        name: &str,
+    ) -> Result<Option<&mut Container>, EngineFailure> {
+        match self.containers.get_mut(name) {
+            Some(found) if !is_ours(&found.plan.labels, owner) => Err(conflict(name)),
+            found => Ok(found),
+        }
+    }
+
+    fn running(&mut self, owner: &Ownership, name: &str) -> Result<&mut Container, EngineFailure> {
+        let found = self.ours(owner, name)?.ok_or_else(|| missing(name))?;
+        if found.state != ContainerState::Running {
+            let message = format!("the container {name} is not running");
+            return Err(fail(FailureClass::Retryable, ErrorKind::Engine, message));
+        }
+        Ok(found)
+    }
+
+    /// Ends a container behind the daemon's back.
+    pub(super) fn kill(&mut self, name: &str, oom_killed: bool) {
+        if let Some(container) = self.containers.get_mut(name) {
+            container.state = ContainerState::Exited;
+            container.exit_code = Some(KILLED);
+            container.oom_killed = oom_killed;
+        }
+    }
+
+    /// Removes a container behind the daemon's back.
+    pub(super) fn remove_container(&mut self, name: &str) {
+        self.containers.remove(name);
+    }
+
+    /// Reboots the host: what ran runs again, if its port is still free.
+    pub(super) fn reboot(&mut self) {
+        let ran: Vec<String> =
+            self.containers.iter().filter(|(_, c)| c.is_up()).map(|(n, _)| n.clone()).collect();
+        for name in &ran {
+            self.kill(name, false);
+        }
+        for name in ran {
+            let port = self.containers.get(&name).map(|c| c.plan.port);
+            if port.is_some_and(|port| !self.taken_ports.contains(&port.0)) {
+                self.set_running(&name);
+            }
+        }
+    }
+
+    /// Returns how many containers, networks and volumes there are.
+    pub(super) fn counts(&self) -> (usize, usize, usize) {
+        (self.containers.len(), self.networks.len(), self.volumes.len())
+    }
+
+    pub(super) fn spec(&self, pod: &PodId) -> Option<String> {
+        self.containers.get(&names::container(pod))?.spec.clone()
+    }
+
+    pub(super) fn is_running(&self, pod: &PodId) -> bool {
+        self.containers.get(&names::container(pod)).is_some_and(|c| c.state == ContainerState::Running)
+    }
+
+    pub(super) fn observe(&self) -> HostSnapshot {
+        let ids = self.labels().filter_map(|labels| PodId::new(labels.get(LABEL_POD)?.as_str()).ok());
+        let ids: BTreeSet<PodId> = ids.collect();
+        HostSnapshot { pods: ids.iter().filter_map(|id| self.observe_pod(id)).collect() }
+    }
+
+    fn labels(&self) -> impl Iterator<Item = &Labels> {
+        let containers = self.containers.values().map(|c| &c.plan.labels);
+        containers.chain(self.networks.values().map(|n| &n.labels)).chain(self.volumes.values())
+    }
+
+    pub(super) fn observe_pod(&self, id: &PodId) -> Option<ObservedPod> {
+        let of_pod = |labels: &&Labels| labels.get(LABEL_POD).map(String::as_str) == Some(id.as_str());
+        let container = self.containers.get(&names::container(id));
+        let previous = self.containers.get(&names::previous(id));
+        let network = self.networks.get(&names::network(id));
+        let volumes: Vec<String> =
+            names::volumes(id).into_iter().filter(|v| self.volumes.contains_key(v)).collect();
+        let all = [
+            container.map(|c| &c.plan.labels),
+            previous.map(|c| &c.plan.labels),
+            network.map(|n| &n.labels),
+            volumes.first().and_then(|v| self.volumes.get(v)),
+        ];
+        let labels = all.into_iter().flatten().find(of_pod)?;
+        Some(ObservedPod {
+            id: id.clone(),
+            owner: labels.get(LABEL_OWNER).cloned().unwrap_or_default(),
+            container: container.map(|c| c.observed(names::container(id))),
+            previous: previous.map(|c| c.observed(names::previous(id))),
+            network: network.map(|n| n.subnet),
+            volumes,
+            labels: observed_labels(labels),
+        })
+    }
+}
+
+impl Container {
+    fn is_up(&self) -> bool {
+        matches!(self.state, ContainerState::Running | ContainerState::Paused)
+    }
+
+    fn observed(&self, name: String) -> ObservedContainer {
+        let runtime = self.plan.runtime.clone().unwrap_or_else(|| PLAIN.to_owned());
+        ObservedContainer {
+            name,
+            state: self.state,
+            exit_code: self.exit_code,
+            oom_killed: self.oom_killed,
+            port: Some(self.plan.port),
+            isolation: if runtime == PLAIN { Isolation::Runc } else { Isolation::Gvisor },
+            runtime,
+            image: self.plan.image.clone(),
+        }
+    }
+}
+
+fn observed_labels(labels: &Labels) -> ObservedLabels {
+    debug_assert!(labels.get(LABEL_ISOLATION).is_none_or(|i| i == "gvisor" || i == "runc"));
+    ObservedLabels {
+        name: labels.get(LABEL_NAME).cloned(),
+        slug: labels.get(LABEL_SLUG).and_then(|s| Slug::new(s.as_str()).ok()),
+        spec: labels.get(LABEL_SPEC).cloned(),
+        revision: labels.get(LABEL_REVISION).and_then(|r| r.parse().ok()).map(Revision),
+        port: labels.get(LABEL_PORT).and_then(|p| p.parse().ok()).map(HostPort),
+    }
+}

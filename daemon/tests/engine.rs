@@ -1,0 +1,425 @@
+//! The Docker engine as it really is: every call twice, against the engine of this
+//! machine. Without one these tests fail.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod rig;
+
+use pinacle_core::engine::{
+    ContainerState, EngineCall, EngineFailure, EngineOutcome, FailureClass, LABEL_OWNER, RunPlan,
+};
+use pinacle_core::names;
+use pinacle_daemon::engine::{Engine, ExecOutput, ExecRequest, Freshness};
+use pinacle_protocol::{CheckStatus, ErrorKind, Isolation, TerminalSize};
+use rig::{Rig, docker, eventually, with_rig};
+use std::time::{Duration, Instant};
+use bytes::Bytes;
+
+async fn pod_comes_and_goes(rig: &Rig, isolation: Isolation) {
+    rig.up(isolation).await;
+    // All of it once more: nothing is made twice, nothing fails.
+    rig.up(isolation).await;
+    let seen = rig.engine.observe_pod(&rig.pod).await.unwrap().unwrap();
+    let container = seen.container.unwrap();
+    assert_eq!(container.state, ContainerState::Running);
+    assert_eq!(container.port, Some(rig.port));
+    assert_eq!(container.isolation, isolation);
+    assert_eq!(seen.network, Some(rig.subnet));
+    assert_eq!(seen.volumes.len(), 2);
+    assert_eq!(seen.owner, rig.owner.owner.as_str());
+    assert_eq!(seen.labels.port, Some(rig.port));
+
+    rig.sh("echo kept >/opt/kept").await;
+    for _ in 0..2 {
+        rig.done(EngineCall::StopContainer { name: rig.name(), grace_ms: 1_000 }).await;
+    }
+    let seen = rig.engine.observe_pod(&rig.pod).await.unwrap().unwrap().container.unwrap();
+    assert_eq!(seen.state, ContainerState::Exited);
+    assert!(seen.exit_code.is_some());
+    assert_eq!(seen.port, Some(rig.port), "known while it is down");
+    rig.done(EngineCall::StartContainer { name: rig.name() }).await;
+    rig.done(rig.await_ready()).await;
+    assert_eq!(rig.sh("cat /opt/kept").await, "kept\n");
+
+    for _ in 0..2 {
+        rig.down().await;
+    }
+    assert_eq!(rig.engine.observe_pod(&rig.pod).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn a_plain_pod_comes_and_goes_and_every_call_may_be_repeated() {
+    with_rig(async |rig| pod_comes_and_goes(rig, Isolation::Runc).await).await;
+}
+
+#[tokio::test]
+async fn a_gvisor_pod_comes_and_goes_and_every_call_may_be_repeated() {
+    with_rig(async |rig| pod_comes_and_goes(rig, Isolation::Gvisor).await).await;
+}
+
+#[tokio::test]
+async fn a_port_in_use_is_told_and_another_one_replaces_the_container() {
+    with_rig(async |rig| {
+        let mut plan = rig.prepare(Isolation::Runc).await;
+        let taken = std::net::TcpListener::bind(("127.0.0.1", rig.port.0)).unwrap();
+        rig.done(EngineCall::CreateContainer(Box::new(plan.clone()))).await;
+        let failure = rig.fails(EngineCall::StartContainer { name: rig.name() }).await;
+        assert_eq!(failure.class, FailureClass::PortTaken, "{failure:?}");
+        drop(taken);
+        plan.port = rig::free_port();
+        plan.labels.insert("dev.pinacle.port".into(), plan.port.to_string());
+        rig.done(EngineCall::CreateContainer(Box::new(plan.clone()))).await;
+        rig.done(EngineCall::StartContainer { name: rig.name() }).await;
+        let seen = rig.engine.observe_pod(&rig.pod).await.unwrap().unwrap();
+        assert_eq!(seen.container.unwrap().port, Some(plan.port));
+        // It ran now: another port is no longer a reason to throw it away.
+        plan.port = rig.port;
+        let failure = rig.fails(EngineCall::CreateContainer(Box::new(plan))).await;
+        assert_eq!(failure.class, FailureClass::Permanent, "{failure:?}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_range_in_use_is_told() {
+    with_rig(async |rig| {
+        let plan = rig.network_plan();
+        let other = format!("pinacle-test-{}", rig.pod);
+        docker(&["network", "create", "--subnet", &rig.subnet.to_string(), &other]).await;
+        let failure = rig.fails(EngineCall::CreateNetwork(plan.clone())).await;
+        docker(&["network", "rm", &other]).await;
+        assert_eq!(failure.class, FailureClass::SubnetTaken, "{failure:?}");
+        rig.done(EngineCall::CreateNetwork(plan)).await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_is_not_ours_is_neither_used_nor_removed() {
+    with_rig(async |rig| {
+        let image = rig.image().await;
+        docker(&["create", "--name", &rig.name(), &image]).await;
+        docker(&["network", "create", &names::network(&rig.pod)]).await;
+        let volume = names::volumes(&rig.pod)[0].clone();
+        docker(&["volume", "create", &volume]).await;
+        for call in [
+            EngineCall::CreateContainer(Box::new(rig.container_plan(&image, None, vec![]))),
+            EngineCall::StartContainer { name: rig.name() },
+            EngineCall::StopContainer { name: rig.name(), grace_ms: 0 },
+            EngineCall::RemoveContainer { name: rig.name() },
+            EngineCall::CreateNetwork(rig.network_plan()),
+            EngineCall::RemoveNetwork { name: names::network(&rig.pod) },
+            EngineCall::CreateVolumes { names: vec![volume.clone()], labels: rig.labels() },
+            EngineCall::RemoveVolumes { names: vec![volume.clone()] },
+        ] {
+            let failure = rig.fails(call.clone()).await;
+            assert_eq!(failure.class, FailureClass::Permanent, "{call:?}");
+            assert_eq!(failure.error.kind, ErrorKind::Conflict, "{call:?}");
+        }
+        docker(&["rm", &rig.name()]).await;
+        docker(&["network", "rm", &names::network(&rig.pod)]).await;
+        docker(&["volume", "rm", &volume]).await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_step_runs_once_and_its_exit_code_is_told() {
+    with_rig(async |rig| {
+        rig.up(Isolation::Runc).await;
+        let run = |key: &str, command: &str| {
+            EngineCall::Run(RunPlan {
+                container: rig.name(),
+                key: key.into(),
+                label: "A step".into(),
+                command: command.into(),
+                dir: "/workspace".into(),
+                user: "root".into(),
+            })
+        };
+        for _ in 0..2 {
+            rig.done(run("once", "echo x >>/workspace/ran")).await;
+        }
+        assert_eq!(rig.sh("cat /workspace/ran").await, "x\n");
+        let failure = rig.fails(run("bad", "exit 7")).await;
+        assert_eq!(failure.class, FailureClass::CommandFailed);
+        assert!(failure.error.message.contains("exit code 7"), "{}", failure.error.message);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_directory_is_copied_with_what_is_hidden_and_without_what_is_heavy() {
+    with_rig(async |rig| {
+        rig.up(Isolation::Gvisor).await;
+        let dir = tempfile::tempdir().unwrap();
+        let at = |name: &str| dir.path().join(name);
+        std::fs::create_dir_all(at("sub/node_modules")).unwrap();
+        std::fs::write(at("sub/.hidden"), "hidden").unwrap();
+        std::fs::write(at("sub/node_modules/x"), "x").unwrap();
+        std::fs::write(at("big"), vec![b'b'; 3_000_000]).unwrap();
+        std::os::unix::fs::symlink("sub/.hidden", at("link")).unwrap();
+        let call = EngineCall::CopySource {
+            name: rig.name(),
+            from: dir.path().display().to_string(),
+            to: "/workspace/new/app".into(),
+            user: "root".into(),
+        };
+        for _ in 0..2 {
+            rig.done(call.clone()).await;
+        }
+        assert_eq!(rig.sh("cat /workspace/new/app/link; wc -c </workspace/new/app/big").await, "hidden3000000\n");
+        assert_eq!(rig.sh("cd /workspace/new/app/sub; echo .h* n*").await, ".hidden n*\n");
+        let failure = rig
+            .fails(EngineCall::CopySource {
+                name: rig.name(),
+                from: "/nonexistent/dir".into(),
+                to: "/workspace".into(),
+                user: "root".into(),
+            })
+            .await;
+        assert!(failure.error.message.contains("/nonexistent/dir"));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_container_can_stand_aside_and_come_back_with_other_limits() {
+    with_rig(async |rig| {
+        rig.up(Isolation::Runc).await;
+        let aside = EngineCall::RenameContainer { from: rig.name(), to: names::previous(&rig.pod) };
+        for _ in 0..2 {
+            rig.done(aside.clone()).await;
+        }
+        let seen = rig.engine.observe_pod(&rig.pod).await.unwrap().unwrap();
+        assert!(seen.container.is_none() && seen.previous.is_some());
+        rig.done(EngineCall::RenameContainer { from: names::previous(&rig.pod), to: rig.name() }).await;
+        let mut limits = rig.container_plan("x", None, vec![]).limits;
+        limits.memory_bytes = 512 << 20;
+        limits.cpu_milli = 250;
+        rig.done(EngineCall::UpdateLimits { name: rig.name(), limits }).await;
+        let format = "{{.HostConfig.Memory}} {{.HostConfig.NanoCpus}}";
+        let seen = docker(&["inspect", "--format", format, &rig.name()]).await;
+        assert_eq!(seen.trim(), format!("{} 250000000", 512 << 20));
+    })
+    .await;
+}
+
+fn exec_request(rig: &Rig, command: &[&str], size: Option<TerminalSize>) -> ExecRequest {
+    ExecRequest {
+        pod: rig.pod.clone(),
+        command: command.iter().map(|c| (*c).to_owned()).collect(),
+        tty: size.is_some(),
+        size,
+        env: vec![("GREETING".into(), "hello there".into())],
+        working_dir: "/".into(),
+        user: "root".into(),
+    }
+}
+
+#[tokio::test]
+async fn a_command_has_both_streams_its_input_and_its_exit_code() {
+    with_rig(async |rig| {
+        rig.up(Isolation::Runc).await;
+        let script = "cat; echo \"$GREETING\" >&2; exit 5";
+        let mut session = rig.engine.exec(exec_request(rig, &["sh", "-c", script], None)).await.unwrap();
+        session.input.send(Bytes::from_static(b"typed")).await.unwrap();
+        drop(session.input);
+        let (mut out, mut err, mut code) = (Vec::new(), Vec::new(), None);
+        while let Some(item) = session.output.recv().await {
+            match item.unwrap() {
+                ExecOutput::Stdout(bytes) => out.extend_from_slice(&bytes),
+                ExecOutput::Stderr(bytes) => err.extend_from_slice(&bytes),
+                ExecOutput::Exit(n) => code = Some(n),
+            }
+        }
+        assert_eq!((out.as_slice(), err.as_slice(), code), (&b"typed"[..], &b"hello there\n"[..], Some(5)));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_terminal_carries_every_byte_and_knows_its_size() {
+    with_rig(async |rig| {
+        rig.up(Isolation::Runc).await;
+        let script = "stty raw -echo; for i in 1 2 3; do printf '\\000\\001\\002\\377abc'; sleep 0.05; done; \
+                      until [ \"$(stty size)\" = '33 99' ]; do sleep 0.02; done; stty size; exit 3";
+        let size = TerminalSize { columns: 99, rows: 33 };
+        let mut session =
+            rig.engine.exec(exec_request(rig, &["bash", "-c", script], Some(size))).await.unwrap();
+        let (mut out, mut code) = (Vec::new(), None);
+        while let Some(item) = session.output.recv().await {
+            match item.unwrap() {
+                ExecOutput::Stdout(bytes) => out.extend_from_slice(&bytes),
+                ExecOutput::Stderr(_) => panic!("a terminal has one stream"),
+                ExecOutput::Exit(n) => code = Some(n),
+            }
+        }
+        let expected = [b"\x00\x01\x02\xffabc".repeat(3), b"33 99\n".to_vec()].concat();
+        assert_eq!((out, code), (expected, Some(3)));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_base_image_is_made_once_for_all_that_ask() {
+    with_rig(async |rig| {
+        let call = || rig.ok(EngineCall::EnsureImage { reference: None });
+        let (first, second) = tokio::join!(call(), call());
+        assert_eq!(first, second);
+        let EngineOutcome::Image { reference } = first else { panic!("{first:?}") };
+        assert!(docker(&["image", "inspect", &reference]).await.contains(&reference));
+        let named = EngineCall::EnsureImage { reference: Some(reference.clone()) };
+        assert_eq!(rig.ok(named).await, EngineOutcome::Image { reference });
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn gvisor_is_tried_once_and_nothing_of_it_stays() {
+    with_rig(async |rig| {
+        let call = EngineCall::CheckIsolation { isolation: Isolation::Gvisor, image: rig.image().await };
+        let first = rig.ok(call.clone()).await;
+        let EngineOutcome::Isolation { runtime: Some(runtime), .. } = &first else {
+            panic!("{first:?}");
+        };
+        assert!(runtime.contains("runsc"));
+        let begun = Instant::now();
+        assert_eq!(rig.ok(call).await, first);
+        assert!(begun.elapsed() < Duration::from_secs(1), "from memory");
+        let label = format!("label=dev.pinacle.check={}", rig.owner.owner);
+        assert_eq!(docker(&["ps", "-aq", "--filter", &label]).await, "");
+        assert_eq!(docker(&["network", "ls", "-q", "--filter", &label]).await, "");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_report_says_what_was_found_and_how_to_mend_it() {
+    with_rig(async |rig| {
+        rig.image().await;
+        let report = rig.engine.check(Freshness::Fresh).await;
+        for check in &report.checks {
+            println!("{:?} {} {} {:?}", check.status, check.check, check.message, check.remedy);
+            assert!(check.status == CheckStatus::Ok || check.remedy.is_some(), "{check:?}");
+        }
+        assert!(report.gvisor_runtime.is_some());
+        let names: Vec<_> = report.checks.iter().map(|c| c.check.as_str()).collect();
+        assert_eq!(names[0], "engine");
+        for name in ["gvisor", "gvisor_keeps_files", "dns", "image", "disk"] {
+            assert!(names.contains(&name), "{name}");
+        }
+        let begun = Instant::now();
+        rig.engine.check(Freshness::Cached).await;
+        assert!(begun.elapsed() < Duration::from_secs(1));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn changes_are_heard_of() {
+    use futures::StreamExt;
+    with_rig(async |rig| {
+        let mut changes = rig.engine.watch().await.unwrap();
+        rig.done(EngineCall::CreateNetwork(rig.network_plan())).await;
+        let heard = async {
+            loop {
+                if changes.next().await.unwrap().unwrap() == rig.pod {
+                    return;
+                }
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(10), heard).await.expect("heard of the network");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_a_pod_uses_is_known_from_the_second_reading_on() {
+    with_rig(async |rig| {
+        rig.up(Isolation::Runc).await;
+        let pods = [rig.pod.clone()];
+        let first = rig.engine.usage(&pods).await.unwrap();
+        assert_eq!(first[0].cpu_milli, None);
+        assert!(first[0].memory_bytes > 0 && first[0].memory_limit_bytes > 0);
+        eventually("a share of the processor", async || {
+            rig.engine.usage(&pods).await.unwrap()[0].cpu_milli.is_some()
+        })
+        .await;
+        rig.done(EngineCall::StopContainer { name: rig.name(), grace_ms: 0 }).await;
+        assert!(rig.engine.usage(&pods).await.unwrap().is_empty());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_pod_of_another_daemon_is_seen_as_foreign() {
+    with_rig(async |rig| {
+        let mut plan = rig.network_plan();
+        plan.labels.insert(LABEL_OWNER.into(), "otherotherother1".into());
+        let mut owner = rig.owner.clone();
+        owner.owner = "otherotherother1".parse().unwrap();
+        let journal = rig.journal.pod(&rig.pod);
+        let made = rig.engine.call(&owner, &journal, EngineCall::CreateNetwork(plan)).await;
+        assert!(made.is_ok());
+        let report = rig.engine.check(Freshness::Fresh).await;
+        assert!(report.foreign.iter().any(|f| f.id == rig.pod && f.owner == "otherotherother1"));
+        let call = EngineCall::RemoveNetwork { name: names::network(&rig.pod) };
+        assert!(rig.engine.call(&owner, &journal, call).await.is_ok());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_container_that_ends_is_not_waited_for() {
+    with_rig(async |rig| {
+        rig.up(Isolation::Runc).await;
+        rig.done(EngineCall::StopContainer { name: rig.name(), grace_ms: 0 }).await;
+        let begun = Instant::now();
+        let failure: EngineFailure = rig.fails(rig.await_ready()).await;
+        assert!(begun.elapsed() < Duration::from_secs(10));
+        assert!(failure.error.message.contains("ended by itself"), "{failure:?}");
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_engine_that_never_answers_is_given_up() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("docker.sock");
+    let listener = tokio::net::UnixListener::bind(&path).unwrap();
+    let engine = rig::engine_at(Some(path), dir.path());
+    let accept = async {
+        let mut open = Vec::new();
+        loop {
+            open.push(listener.accept().await.unwrap());
+        }
+    };
+    let failure = tokio::select! {
+        result = engine.connect() => result.unwrap_err(),
+        () = async { accept.await } => unreachable!(),
+    };
+    assert_eq!(failure.class, FailureClass::Retryable);
+    assert!(failure.error.chain().contains("did not answer within 10 s"), "{failure:?}");
+}
+
+#[tokio::test]
+async fn what_is_not_docker_is_told_so() {
+    use tokio::io::AsyncWriteExt;
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("docker.sock");
+    let listener = tokio::net::UnixListener::bind(&path).unwrap();
+    let engine = rig::engine_at(Some(path), dir.path());
+    let serve = async {
+        loop {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let _ = stream.write_all(b"SSH-2.0-OpenSSH\r\n").await;
+        }
+    };
+    let failure = tokio::select! {
+        result = engine.connect() => result.unwrap_err(),
+        () = async { serve.await } => unreachable!(),
+    };
+    assert_eq!(failure.error.kind, ErrorKind::HostUnreachable);
+    assert!(failure.error.message.contains("did not answer like a Docker engine"), "{failure:?}");
+}
