@@ -10,7 +10,7 @@ use pinacle_core::engine::{
 };
 use pinacle_core::names;
 use pinacle_daemon::engine::{Engine, ExecOutput, ExecRequest, Freshness};
-use pinacle_protocol::{CheckStatus, ErrorKind, Isolation, TerminalSize};
+use pinacle_protocol::{CheckStatus, Cursor, ErrorKind, Isolation, JournalEntry, TerminalSize};
 use rig::{Rig, docker, eventually, with_rig};
 use std::time::{Duration, Instant};
 use bytes::Bytes;
@@ -144,6 +144,30 @@ async fn a_step_runs_once_and_its_exit_code_is_told() {
         let failure = rig.fails(run("bad", "exit 7")).await;
         assert_eq!(failure.class, FailureClass::CommandFailed);
         assert!(failure.error.message.contains("exit code 7"), "{}", failure.error.message);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_pod_keeps_its_spec_and_the_journal_keeps_no_secret() {
+    with_rig(async |rig| {
+        rig.up(Isolation::Runc).await;
+        assert_eq!(rig.engine.read_spec(&rig.pod).await.unwrap(), None);
+        let spec = "name: kept\n";
+        rig.done(EngineCall::ApplyConfig { name: rig.name(), config: Box::new(rig.config(spec)) }).await;
+        assert_eq!(rig.engine.read_spec(&rig.pod).await.unwrap().as_deref(), Some(spec));
+        rig.done(EngineCall::StopContainer { name: rig.name(), grace_ms: 0 }).await;
+        assert_eq!(rig.engine.read_spec(&rig.pod).await.unwrap().as_deref(), Some(spec), "stopped");
+
+        let page = rig.journal.read(&rig.pod, Cursor::default(), 10_000, true).await.unwrap();
+        let text = serde_json::to_string(&page).unwrap();
+        for line in ["docker network create ", "docker create ", "docker start ", "pinacle-pod apply", "docker stop "] {
+            assert!(text.contains(line), "{line} in {text}");
+        }
+        assert!(!text.contains(rig::SECRET), "{text}");
+        let begun = page.records.iter().filter(|r| matches!(r.entry, JournalEntry::Begin { .. })).count();
+        let ended = page.records.iter().filter(|r| matches!(r.entry, JournalEntry::End { .. })).count();
+        assert_eq!(begun, ended);
     })
     .await;
 }
@@ -397,7 +421,7 @@ async fn an_engine_that_never_answers_is_given_up() {
     };
     let failure = tokio::select! {
         result = engine.connect() => result.unwrap_err(),
-        () = async { accept.await } => unreachable!(),
+        () = accept => unreachable!(),
     };
     assert_eq!(failure.class, FailureClass::Retryable);
     assert!(failure.error.chain().contains("did not answer within 10 s"), "{failure:?}");
@@ -418,7 +442,7 @@ async fn what_is_not_docker_is_told_so() {
     };
     let failure = tokio::select! {
         result = engine.connect() => result.unwrap_err(),
-        () = async { serve.await } => unreachable!(),
+        () = serve => unreachable!(),
     };
     assert_eq!(failure.error.kind, ErrorKind::HostUnreachable);
     assert!(failure.error.message.contains("did not answer like a Docker engine"), "{failure:?}");

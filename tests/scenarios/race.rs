@@ -2,7 +2,6 @@
 
 use crate::{PLAIN, daemon, id, port};
 use pinacle_tests::engine;
-use std::collections::BTreeSet;
 use std::net::TcpListener;
 
 #[test]

@@ -4,7 +4,6 @@
 use crate::engine;
 use crate::wait::eventually;
 use serde_json::Value;
-use std::io::Write;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};

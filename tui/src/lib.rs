@@ -9,6 +9,7 @@
 pub mod args;
 pub mod attach;
 pub mod autostart;
+pub mod cli;
 pub mod client;
 pub mod commands;
 pub mod failure;

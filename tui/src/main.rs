@@ -1,33 +1,5 @@
-//! The `pinacle-tui` binary: the process around [`pinacle_tui::run`].
+//! `pinacle-tui`. Everything is in the library, so that tests can build the same program.
 
-use pinacle_tui::output::Console;
-use pinacle_tui::session::{Environment, Interrupt, Surroundings};
-use std::path::PathBuf;
-use std::process::ExitCode;
-
-fn main() -> anyhow::Result<ExitCode> {
-    let runtime =
-        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-    let code = runtime.block_on(async {
-        let interrupt = Interrupt::default();
-        tokio::spawn(listen(interrupt.clone()));
-        let surroundings = Surroundings {
-            console: Console::of_process(),
-            env: Environment::of_process(),
-            // A directory that is gone has no pods; the root has none either.
-            cwd: std::env::current_dir().unwrap_or_else(|_| PathBuf::from("/")),
-            interrupt,
-        };
-        pinacle_tui::run(std::env::args_os(), surroundings).await
-    });
-    // Not waited for: a thread may still hang in a read of standard input.
-    runtime.shutdown_background();
-    Ok(ExitCode::from(code))
-}
-
-/// Turns Ctrl-C into the run's own interrupt for as long as the process lives.
-async fn listen(interrupt: Interrupt) {
-    while tokio::signal::ctrl_c().await.is_ok() {
-        interrupt.raise();
-    }
+fn main() -> anyhow::Result<std::process::ExitCode> {
+    pinacle_tui::cli::main()
 }

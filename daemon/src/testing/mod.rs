@@ -1,8 +1,10 @@
 //! Stand-ins for what the daemon needs from outside, for tests: no real time, no
 //! randomness, no sockets.
 
+mod calls;
 mod clock;
 mod engine;
+mod seen;
 mod world;
 
 pub use clock::ManualTime;

@@ -6,6 +6,7 @@ use pinacle_core::engine::{
     LABEL_OWNER, LABEL_POD, LABEL_PORT, NetworkPlan, Ownership, Subnet,
 };
 use pinacle_core::names;
+use pinacle_core::podconfig::{POD_CONFIG_VERSION, PodConfig};
 use pinacle_daemon::clock::Clock;
 use pinacle_daemon::engine::docker::{CaBundle, DockerEngine, DockerSettings};
 use pinacle_daemon::engine::{Engine, ExecOutput, ExecRequest};
@@ -17,6 +18,8 @@ use std::panic::AssertUnwindSafe;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+/// A value that must never be seen again.
+pub(crate) const SECRET: &str = "correct-horse-battery";
 /// The image that `docker/` makes, when somebody made it already.
 const BUILT: &str = "pinacle-base:dev";
 
@@ -49,8 +52,8 @@ pub(crate) fn engine_at(socket: Option<PathBuf>, dir: &Path) -> DockerEngine {
     DockerEngine::new(DockerSettings {
         host: HostId::local(),
         socket,
-        cache_dir: dir.join("cache"),
         gvisor_runtime: None,
+        cache_dir: dir.join("cache"),
         ca_bundle: CaBundle::Host,
         owner: OwnerId::new("testtesttesttest").unwrap(),
         clock: Clock::system(),
@@ -83,8 +86,8 @@ impl Rig {
         let engine = DockerEngine::new(DockerSettings {
             host: HostId::local(),
             socket: None,
+            gvisor_runtime: Some("runsc-netstack".into()),
             cache_dir: dir.path().join("cache"),
-            gvisor_runtime: None,
         ca_bundle: CaBundle::Host,
             owner: owner.clone(),
             clock: clock.clone(),
@@ -200,6 +203,25 @@ impl Rig {
         let names = names::volumes(&self.pod);
         self.done(EngineCall::CreateVolumes { names, labels: self.labels() }).await;
         self.container_plan(&image, runtime, resolvers)
+    }
+
+    /// Returns a configuration with nothing to run and a secret in its environment.
+    pub(crate) fn config(&self, spec: &str) -> PodConfig {
+        PodConfig {
+            version: POD_CONFIG_VERSION,
+            id: self.pod.to_string(),
+            name: "test".into(),
+            slug: "test".into(),
+            revision: 1,
+            default_port: 3000,
+            external_port: self.port.0,
+            working_dir: "/workspace".into(),
+            user: "root".into(),
+            env: BTreeMap::from([("TOKEN".to_owned(), SECRET.to_owned())]),
+            services: vec![],
+            ports: vec![],
+            spec: spec.into(),
+        }
     }
 
     pub(crate) fn await_ready(&self) -> EngineCall {

@@ -30,7 +30,7 @@ pub(super) async fn check(shared: &Shared, fresh: Freshness) -> HostReport {
         Ok(greeting) => greeting,
         Err(failure) => return unreachable(shared, &failure),
     };
-    let key = isolation::key(&greeting.info);
+    let key = isolation::key(shared, &greeting.info);
     if fresh == Freshness::Cached
         && let Some((known, report)) = &*lock(&shared.report)
         && *known == key
@@ -213,7 +213,7 @@ async fn gvisor(
     image: Option<String>,
     checks: &mut Vec<CheckResult>,
 ) -> Option<String> {
-    if isolation::gvisor_names(info).is_empty() {
+    if isolation::gvisor_names(info).is_empty() && shared.settings.gvisor_runtime.is_none() {
         checks.push(result("gvisor", CheckStatus::Failed, "Docker has no gVisor runtime").mend(INSTALL));
         skip(checks, 1, "there is no gVisor to try", INSTALL);
         return None;

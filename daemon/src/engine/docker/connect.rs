@@ -1,6 +1,6 @@
 //! Reaching the engine, and what it says it is.
 
-use super::client::{Shared, lock};
+use super::client::Shared;
 use super::error::{permanent, silent, words_of};
 use super::network::subnet_of;
 use super::{isolation, routes, socket};
@@ -55,7 +55,7 @@ pub(super) async fn greet(shared: &Shared) -> Result<Greeting, EngineFailure> {
     // The library sends no version in its requests yet; once it does, it must be one
     // that the engine knows.
     docker.negotiate_version().await.map_err(|e| not_docker(&path.display().to_string(), &e))?;
-    *lock(&shared.gvisor_runtimes) = isolation::gvisor_names(&info);
+    isolation::remember_names(shared, &info);
     Ok(Greeting { version, info })
 }
 

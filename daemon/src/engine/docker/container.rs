@@ -108,7 +108,14 @@ pub(super) async fn ensure(
             }
         }
     }
-    create(&docker, journal, plan).await?;
+    let mut plan = plan.clone();
+    let ceiling = super::ceiling::open_files(shared.settings.socket.as_deref());
+    if let Some(most) = ceiling.filter(|most| *most < plan.limits.nofile) {
+        let text = format!("the engine cannot give more than {most} open files; the pod gets these");
+        journal.note(text).await;
+        plan.limits.nofile = most;
+    }
+    create(&docker, journal, &plan).await?;
     Ok(EngineOutcome::Done)
 }
 

@@ -198,3 +198,64 @@ async fn import(
     }
     result
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::Clock;
+    use crate::journal::{Journal, JournalLimits};
+    use pinacle_protocol::{Cursor, PodId};
+
+    #[tokio::test]
+    async fn output_of_a_script_reaches_the_journal_and_its_place_is_cleared() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let limits = JournalLimits::default();
+        let journal = Journal::open(dir.path().join("j"), limits, Clock::system()).expect("opened");
+        let pod = PodId::new("a".repeat(16)).expect("an id");
+        let start = CommandStart { line: "x".into(), container_line: None, label: None };
+        let command = journal.pod(&pod).begin(start).await;
+        let work = Work::begin(dir.path()).expect("made");
+        let script = "pwd; echo complaint >&2; exit 3";
+        let code = spawn_and_follow(&work, &["sh", "-c", script], &command).await;
+        assert_eq!(code.expect("ran"), Some(3));
+        command.end(Some(3), None).await;
+        let place = work.0.clone();
+        drop(work);
+        assert!(!place.exists());
+        let page = journal.read(&pod, Cursor::default(), 100, true).await.expect("read");
+        let text = format!("{:?}", page.records);
+        assert!(text.contains("make-base") && text.contains("complaint"), "{text}");
+    }
+
+    #[tokio::test]
+    async fn a_script_no_longer_wanted_is_ended_with_its_children() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let pipe = dir.path().join("alive");
+        let script = format!("sleep 600 & echo $! >{}; wait", pipe.display());
+        let child = Command::new("sh").args(["-c", &script]).process_group(0).spawn();
+        let child = child.expect("spawned");
+        let id = child.id().and_then(|id| i32::try_from(id).ok()).expect("an id");
+        let group = Group { child, id: rustix::process::Pid::from_raw(id) };
+        let deadline = std::time::Duration::from_secs(10);
+        let started = async {
+            loop {
+                match std::fs::read_to_string(&pipe) {
+                    Ok(text) if text.ends_with('\n') => return text.trim().to_owned(),
+                    _ => tokio::time::sleep(std::time::Duration::from_millis(5)).await,
+                }
+            }
+        };
+        let sleeper = tokio::time::timeout(deadline, started).await.expect("started");
+        drop(group);
+        let alive = || {
+            let stat = std::fs::read_to_string(format!("/proc/{sleeper}/stat")).unwrap_or_default();
+            !stat.is_empty() && !stat.contains(") Z ")
+        };
+        let ended = async {
+            while alive() {
+                tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+            }
+        };
+        tokio::time::timeout(deadline, ended).await.expect("ended");
+    }
+}

@@ -61,6 +61,13 @@ pub(super) fn gvisor_names(info: &SystemInfo) -> BTreeSet<String> {
         .collect()
 }
 
+/// Keeps the names by which an observed container's isolation is told.
+pub(super) fn remember_names(shared: &Shared, info: &SystemInfo) {
+    let mut names = gvisor_names(info);
+    names.extend(shared.settings.gvisor_runtime.clone());
+    *lock(&shared.gvisor_runtimes) = names;
+}
+
 fn by_preference(names: BTreeSet<String>) -> Vec<String> {
     let mut names: Vec<String> = names.into_iter().collect();
     let rank = |n: &String| PREFERRED.iter().position(|p| p == n).unwrap_or(PREFERRED.len());
@@ -104,7 +111,7 @@ async fn cached(
     let mut slot = shared.isolation.0.lock().await;
     let docker = shared.docker()?;
     let info = look("failed to ask the engine for its runtimes", docker.info()).await?;
-    let key = key(&info);
+    let key = key(shared, &info);
     if slot.is_none() {
         *slot = load(shared);
     }
@@ -133,7 +140,7 @@ pub(super) async fn try_all(
 ) -> Result<Tried, EngineFailure> {
     let mut slot = shared.isolation.0.lock().await;
     let tried = try_in_turn(shared, None, info, image, Extent::All).await?;
-    *slot = tried.choice.clone().map(|choice| Finding { key: key(info), choice });
+    *slot = tried.choice.clone().map(|choice| Finding { key: key(shared, info), choice });
     if let Some(finding) = slot.as_ref() {
         save(shared, finding);
     }
@@ -155,10 +162,12 @@ async fn try_in_turn(
     extent: Extent,
 ) -> Result<Tried, EngineFailure> {
     let mut names = gvisor_names(info);
-    *lock(&shared.gvisor_runtimes) = names.clone();
     if let Some(only) = &shared.settings.gvisor_runtime {
-        names.retain(|name| name == only);
+        // Who names a runtime knows what it is, whatever its program is called.
+        let there = info.runtimes.as_ref().is_some_and(|r| r.contains_key(only));
+        names = there.then(|| only.clone()).into_iter().collect();
     }
+    remember_names(shared, info);
     let mut tried = Tried { verdicts: Vec::new(), choice: None };
     if names.is_empty() {
         return Ok(tried);
@@ -206,12 +215,18 @@ fn none_sound(verdicts: &[Verdict]) -> EngineFailure {
 }
 
 /// Returns a text that changes when the answer might.
-pub(super) fn key(info: &SystemInfo) -> String {
+pub(super) fn key(shared: &Shared, info: &SystemInfo) -> String {
+    let only = shared.settings.gvisor_runtime.as_deref().unwrap_or_default();
+    key_of(only, info)
+}
+
+fn key_of(only: &str, info: &SystemInfo) -> String {
     let mut hash = Sha256::new();
     let mut add = |text: &str| {
         hash.update((text.len() as u64).to_le_bytes());
         hash.update(text);
     };
+    add(only);
     for part in [&info.id, &info.server_version, &info.kernel_version] {
         add(part.as_deref().unwrap_or_default());
     }
@@ -311,8 +326,8 @@ mod tests {
         let mut other = one.clone();
         let runtimes = other.runtimes.as_mut().expect("runtimes");
         runtimes.get_mut("runsc").expect("runsc").runtime_args = Some(vec!["--x".into()]);
-        assert_eq!(key(&one), key(&one.clone()));
-        assert_ne!(key(&one), key(&other));
+        assert_eq!(key_of("", &one), key_of("", &one.clone()));
+        assert_ne!(key_of("", &one), key_of("", &other));
     }
 
     #[test]

@@ -5,6 +5,7 @@
 //! call each.
 
 mod build;
+mod ceiling;
 mod check;
 mod client;
 mod connect;
