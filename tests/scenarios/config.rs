@@ -33,7 +33,7 @@ fn a_changed_process_restarts_and_a_changed_limit_does_not() {
     let plan = daemon.ok(&["config", "plan", "morph", "--file", path(&file), "--json"]).json();
     assert_eq!(plan["recreates"], false, "{plan:#}");
     assert_eq!(plan["restarts"], serde_json::json!(["app"]), "{plan:#}");
-    daemon.ok(&["config", "apply", "morph", "--file", path(&file)]);
+    daemon.ok(&["config", "apply", "morph", "--file", path(&file), "--yes"]);
     word("second");
     let name = format!("pinacle-pod-{}", id(&shown));
     let memory = engine::docker(&["inspect", "-f", "{{.HostConfig.Memory}}", &name]);
@@ -47,9 +47,9 @@ fn making_the_container_again_needs_consent_and_keeps_the_volumes() {
     daemon.ok(&["exec", "rebuilt", "--", "sh", "-c", "echo kept > /workspace/f; echo lost > /opt/f"]);
     let file = daemon.dir().join("rebuilt/pinacle.yaml");
     std::fs::write(&file, spec("x", "bindAddress: 127.0.0.2\n")).expect("written");
-    let ran = daemon.run(&["--json", "config", "apply", "rebuilt", "--file", path(&file)]);
+    let ran = daemon.run(&["--json", "config", "apply", "rebuilt", "--file", path(&file), "--yes"]);
     assert_eq!(ran.error()["kind"], "conflict", "{ran:#?}");
-    daemon.ok(&["config", "apply", "rebuilt", "--file", path(&file), "--accept-loss"]);
+    daemon.ok(&["config", "apply", "rebuilt", "--file", path(&file), "--accept-loss", "--yes"]);
     let after = daemon.wait_phase("rebuilt", "running");
     assert_eq!((id(&after), port(&after)), (id(&shown), port(&shown)));
     let read = "cat /workspace/f; cat /opt/f 2>/dev/null || echo gone";

@@ -113,7 +113,7 @@ fn a_creation_that_fails_says_why_and_leaves_nothing_and_can_be_tried_again() {
 
     std::fs::write(daemon.dir().join("broken/pinacle.yaml"), PLAIN).expect("written");
     let spec = daemon.dir().join("broken/pinacle.yaml");
-    daemon.ok(&["config", "apply", "broken", "--file", spec.to_str().expect("UTF-8")]);
+    daemon.ok(&["config", "apply", "broken", "--file", spec.to_str().expect("UTF-8"), "--yes"]);
     daemon.wait_phase("broken", "running");
     daemon.ok(&["rm", "broken", "--yes"]);
 }

@@ -8,6 +8,19 @@ use pinacle_tests::engine;
 use pinacle_tests::http;
 use pinacle_tests::wait::eventually;
 
+/// Sends a question to the pod's name server and prints the number of its answer,
+/// whatever the answer is: names of the world are none of a test's business.
+const ASK_NAME_SERVER: &str = r"
+import socket
+lines = open('/etc/resolv.conf').read().splitlines()
+server = next(l.split()[1] for l in lines if l.startswith('nameserver'))
+question = bytes.fromhex('abcd01000001000000000000') + b'\x04test\x00\x00\x01\x00\x01'
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.settimeout(10)
+s.sendto(question, (server, 53))
+print(s.recv(512)[:2].hex())
+";
+
 fn with_runtime(runtime: &str) -> Daemon {
     Daemon::start_with(PROGRAMS, &format!("[engine]\ngvisor_runtime = \"{runtime}\"\n"))
 }
@@ -22,8 +35,8 @@ fn keeps_its_files_and_answers(runtime: &str) {
     assert_eq!(engine::docker(&["inspect", "-f", "{{.HostConfig.Runtime}}", &name]), runtime);
     let write = "echo kept > /root/file; echo kept > /opt/file";
     daemon.ok(&["exec", "boxed", "--", "sh", "-c", write]);
-    let lookup = "getent hosts deb.debian.org || python3 -c 'import socket; socket.getaddrinfo(\"localhost\", 80)'";
-    daemon.ok(&["exec", "boxed", "--", "sh", "-c", lookup]);
+    let answer = daemon.ok(&["exec", "boxed", "--", "python3", "-c", ASK_NAME_SERVER]).stdout;
+    assert_eq!(answer, "abcd\n", "the name server answers");
     daemon.ok(&["stop", "boxed"]);
     daemon.ok(&["start", "boxed"]);
     let read = daemon.ok(&["exec", "boxed", "--", "sh", "-c", "cat /root/file /opt/file"]).stdout;

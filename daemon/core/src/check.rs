@@ -29,9 +29,13 @@ impl State {
             {
                 return Some(format!("subnet {subnet} is held by {other} and {id}"));
             }
-            let seen = pod.observed.as_ref().and_then(|seen| seen.container.as_ref());
-            if pod.fresh && pod.record.port.is_none() && seen.is_some_and(|c| c.port.is_some()) {
-                return Some(format!("{id} has a container with a port and holds none"));
+        }
+        for (id, pod) in &self.pods {
+            let seen = pod.container().filter(|_| pod.fresh && pod.record.port.is_none());
+            if let Some(port) = seen.and_then(|c| c.port)
+                && !ports.contains_key(&(pod.record.host.clone(), port))
+            {
+                return Some(format!("{id} has a container with port {port} and nobody holds it"));
             }
         }
         for (id, host) in &self.hosts {
@@ -71,10 +75,19 @@ impl State {
                 continue;
             }
             let busy = pod.active.is_some() || pod.queued.is_some();
-            let waits = pod.in_flight.is_some() || pod.not_before.is_some();
-            if busy && !waits {
-                return Some(format!("{id} has an operation and waits for nothing"));
+            let waits = pod.in_flight.is_some() || pod.not_before.is_some() || pod.looking;
+            if (busy || !pod.fresh) && !waits {
+                return Some(format!("{id} has something to do and waits for nothing"));
             }
+            if pod.cancelling && (pod.active.is_none() || pod.queued.is_none()) {
+                return Some(format!("{id} breaks off an operation for none"));
+            }
+        }
+        let late = self.timers.iter().find(|(at, id)| {
+            self.pods.get(id).is_none_or(|pod| pod.not_before != Some(*at))
+        });
+        if let Some((_, id)) = late {
+            return Some(format!("a timer of {id} is not that of the pod"));
         }
         let timers = self.pods.values().filter(|pod| pod.not_before.is_some()).count();
         (timers != self.timers.len()).then(|| "timers and pods disagree".to_owned())

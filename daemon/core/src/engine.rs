@@ -330,6 +330,18 @@ pub enum ContainerState {
     Dead,
 }
 
+impl ContainerState {
+    /// Returns whether its processes are there, frozen or not.
+    pub fn is_up(self) -> bool {
+        matches!(self, Self::Running | Self::Paused)
+    }
+
+    /// Returns whether it ran once and can again: its files are then worth keeping.
+    pub fn has_run(self) -> bool {
+        matches!(self, Self::Running | Self::Paused | Self::Exited)
+    }
+}
+
 /// A container as seen.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ObservedContainer {

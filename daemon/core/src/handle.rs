@@ -33,6 +33,7 @@ impl State {
             if at > now.mono_ms {
                 break;
             }
+            self.timers.pop_first();
             self.clear_timer(&pod);
             due.push(pod);
         }
@@ -46,7 +47,15 @@ impl State {
         host.set_status(HostStatus::Up, None, now.wall);
         host.facts = Some(facts);
         host.observed = false;
+        host.looks = host.looks.saturating_add(1);
         self.changed.hosts.insert(id.clone());
+        for pod in self.pods_on(id) {
+            if let Some(pod) = self.pod_memory(&pod) {
+                pod.fresh = false;
+                pod.overtaken = false;
+            }
+            self.changed.pods.insert(pod);
+        }
         self.effects.push(Effect::Observe { host: id.clone() });
     }
 
@@ -60,6 +69,9 @@ impl State {
                 pod.fresh = false;
             }
             self.changed.pods.insert(pod);
+        }
+        for adoption in self.adoptions.values_mut().filter(|adoption| adoption.host == *id) {
+            adoption.lost = true;
         }
     }
 

@@ -25,7 +25,11 @@ pub(crate) struct Host {
     pub(crate) used_subnets: BTreeSet<Subnet>,
     blocked_ports: BTreeMap<HostPort, u64>,
     blocked_subnets: BTreeMap<Subnet, u64>,
-    /// Pods of other daemons, as last seen.
+    /// Looks at all of it that were asked for and have not ended; only the last one is
+    /// newer than everything done since.
+    pub(crate) looks: u32,
+    /// Pods that were last seen and are not in the list: those of other daemons, and for a
+    /// moment those of ours that were just found.
     pub(crate) foreign: BTreeMap<PodId, ObservedPod>,
 }
 
@@ -42,6 +46,7 @@ impl Host {
             used_subnets: BTreeSet::new(),
             blocked_ports: BTreeMap::new(),
             blocked_subnets: BTreeMap::new(),
+            looks: 0,
             foreign: BTreeMap::new(),
         }
     }
@@ -61,11 +66,13 @@ impl Host {
 
     /// Returns the lowest port that nothing is known to use.
     pub(crate) fn free_port(&self, settings: &Settings, mono_ms: u64) -> Option<HostPort> {
-        let foreign: BTreeSet<HostPort> = self
-            .foreign
-            .values()
-            .filter_map(|pod| pod.labels.port.or(pod.container.as_ref()?.port))
-            .collect();
+        let ports = |pod: &ObservedPod| {
+            let containers = [pod.container.as_ref(), pod.previous.as_ref()];
+            let set = containers.map(|container| container.and_then(|c| c.port));
+            [set[0], set[1], pod.labels.port]
+        };
+        let foreign: BTreeSet<HostPort> =
+            self.foreign.values().flat_map(ports).flatten().collect();
         settings.ports.clone().map(HostPort).find(|port| {
             !self.used_ports.contains(port)
                 && !foreign.contains(port)
@@ -89,6 +96,11 @@ impl Host {
     pub(crate) fn block_port(&mut self, port: HostPort, mono_ms: u64) {
         self.blocked_ports.retain(|_, until| *until > mono_ms);
         self.blocked_ports.insert(port, mono_ms.saturating_add(PORT_BLOCK_MS));
+    }
+
+    /// Returns whether something else was lately found to hold the port.
+    pub(crate) fn is_blocked(&self, port: HostPort, mono_ms: u64) -> bool {
+        self.blocked_ports.get(&port).is_some_and(|until| *until > mono_ms)
     }
 
     /// Leaves a range alone for a while, because something else was found to hold it.

@@ -6,10 +6,13 @@
 //! dependencies. The daemon around it carries the effects out.
 //!
 //! Read in this order: [`event`], [`effect`], [`engine`], [`record`], `state`,
-//! `handle`, then `request`, `advance`, `complete` and `observe`.
+//! `handle`, then `request`, `act`, `advance`, `setback`, `complete`, `reconcile` and
+//! `observe`.
 
 #![warn(missing_docs)]
 
+mod act;
+mod adopt;
 mod advance;
 mod check;
 mod complete;
@@ -25,8 +28,11 @@ pub mod phase;
 mod plan;
 pub mod podconfig;
 pub mod record;
+mod reconcile;
+mod reconfigure;
 mod request;
 mod services;
+mod setback;
 pub mod settings;
 pub mod spec;
 mod state;

@@ -1,6 +1,5 @@
 //! An operation's journal of steps: where it is follows from the steps alone.
 
-use crate::plan::planned;
 use crate::record::{Direction, OperationRecord, StepRecord};
 use crate::step::Step;
 use pinacle_protocol::{
@@ -14,7 +13,6 @@ impl OperationRecord {
         pod: PodId,
         kind: OperationKind,
         request: Option<RequestId>,
-        steps: Vec<Step>,
         at: Timestamp,
     ) -> Self {
         Self {
@@ -22,8 +20,9 @@ impl OperationRecord {
             pod,
             kind,
             request,
+            joined: Vec::new(),
             direction: Direction::Queued,
-            steps: planned(steps),
+            steps: Vec::new(),
             error: None,
             revert: None,
             created_at: at,
@@ -94,6 +93,12 @@ impl OperationRecord {
     /// Returns whether a container is made in it.
     pub(crate) fn recreates(&self) -> bool {
         self.steps.iter().any(|step| step.step == Step::CreateContainer)
+    }
+
+    /// Returns whether a container is made in it and no older one is kept meanwhile.
+    pub(crate) fn starts_afresh(&self) -> bool {
+        let keeps = self.steps.iter().any(|s| matches!(s.step, Step::SetAside | Step::PutBack));
+        self.recreates() && !keeps
     }
 
     /// Returns what a client sees of it.

@@ -9,7 +9,9 @@ use pinacle_protocol::StepStatus;
 /// What becomes of the container that is there while a new one is made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum OldContainer {
-    /// There is none worth keeping.
+    /// There never was one: the volumes are new, too.
+    Never,
+    /// There is none worth keeping; the volumes may hold work.
     Absent,
     /// It is kept until the new one is healthy.
     Aside,
@@ -43,8 +45,7 @@ pub(crate) fn create(pod: &PodRecord, old: OldContainer) -> Vec<Step> {
         Step::StartContainer,
         Step::AwaitReady,
     ]);
-    let first = pod.generation <= 1;
-    if first && pod.source_dir.is_some() {
+    if old == OldContainer::Never && pod.source_dir.is_some() {
         steps.push(Step::CopySource);
     }
     let before = before_services(pod);
@@ -135,7 +136,7 @@ fn after_services(pod: &PodRecord) -> Vec<Step> {
 }
 
 /// Makes the keys of steps that run at every start this operation's own.
-pub(crate) fn stamp(steps: &mut [Step], operation: &str) {
+pub(crate) fn stamp<'a>(steps: impl Iterator<Item = &'a mut Step>, operation: &str) {
     for step in steps {
         if let Step::Run { key, .. } | Step::Check { key, .. } = step
             && key.ends_with('@')

@@ -159,6 +159,9 @@ pub struct OperationRecord {
     /// The request it answers; `None` when reconcile began it.
     #[serde(default)]
     pub request: Option<RequestId>,
+    /// Later requests that it answers as well.
+    #[serde(default)]
+    pub joined: Vec<RequestId>,
     /// Which way it goes.
     pub direction: Direction,
     /// Its journal: the steps and how far each is. Steps of the way back are
@@ -226,4 +229,10 @@ pub struct Revert {
     pub image: Option<String>,
     /// Runtime then.
     pub runtime: Option<RuntimeChoice>,
+    /// Name then.
+    #[serde(default)]
+    pub name: Option<String>,
+    /// Slug then.
+    #[serde(default)]
+    pub slug: Option<Slug>,
 }

@@ -4,7 +4,7 @@
 //! calls under way) is rebuilt after a start by looking at the hosts.
 
 use crate::effect::Effect;
-use crate::engine::{ObservedPod, Ownership};
+use crate::engine::{ObservedContainer, ObservedPod, Ownership};
 use crate::event::{Now, ReplyToken, Ticket};
 use crate::host::Host;
 use crate::record::{Change, Durability, OperationRecord, PodRecord, Record, RecordKey};
@@ -53,6 +53,11 @@ pub(crate) struct Pod {
     pub(crate) queued: Option<OperationId>,
     /// The engine call under way.
     pub(crate) in_flight: Option<Ticket>,
+    /// Whether a look at it was asked for and has not ended.
+    pub(crate) looking: bool,
+    /// Whether a call or a look ended while the whole host was being looked at, so that
+    /// what that sees of this pod may be from before.
+    pub(crate) overtaken: bool,
     /// Whether the active operation is to end as soon as its call has.
     pub(crate) cancelling: bool,
     /// Tries of the current step that failed.
@@ -67,12 +72,22 @@ pub(crate) struct Pod {
     pub(crate) history: VecDeque<OperationId>,
 }
 
+impl Pod {
+    /// Returns the container under the pod's own name, as last seen.
+    pub(crate) fn container(&self) -> Option<&ObservedContainer> {
+        self.observed.as_ref()?.container.as_ref()
+    }
+}
+
 /// A pod about to be taken into the list.
 #[derive(Debug, Clone)]
 pub(crate) struct Adoption {
+    pub(crate) host: HostId,
     pub(crate) observed: ObservedPod,
     /// Who asked; `None` when it is ours and was found.
     pub(crate) asked: Option<ReplyToken>,
+    /// Whether the host was lost while its spec was being read.
+    pub(crate) lost: bool,
 }
 
 /// What changed since it was last asked, for those who publish.
@@ -133,12 +148,20 @@ impl State {
         for operation in operations {
             state.insert_loaded_operation(operation);
         }
+        // Not stored, because it follows: the later request was accepted.
+        let breaks = state.pods.values().filter(|pod| state.gives_way(pod));
+        let breaks: Vec<PodId> = breaks.map(|pod| pod.record.id.clone()).collect();
+        for id in breaks {
+            if let Some(pod) = state.pods.get_mut(&id) {
+                pod.cancelling = true;
+            }
+        }
         state
     }
 
     fn insert_loaded_operation(&mut self, operation: OperationRecord) {
         let id = operation.id.clone();
-        if let Some(request) = &operation.request {
+        for request in operation.request.iter().chain(&operation.joined) {
             self.requests.insert(request.clone(), (operation.pod.clone(), id.clone()));
         }
         match self.pods.get_mut(&operation.pod) {
@@ -169,6 +192,8 @@ impl State {
             active: None,
             queued: None,
             in_flight: None,
+            looking: false,
+            overtaken: false,
             cancelling: false,
             attempts: 0,
             not_before: None,
@@ -353,7 +378,7 @@ impl State {
 
     pub(crate) fn forget_operation(&mut self, id: &OperationId) {
         if let Some(operation) = self.operations.remove(id) {
-            if let Some(request) = operation.request {
+            for request in operation.request.into_iter().chain(operation.joined) {
                 self.requests.remove(&request);
             }
             self.dirty.insert(RecordKey::Operation(id.clone()), ());

@@ -1,13 +1,12 @@
 //! What clients see of the state.
 
-use crate::complete::pending_change;
 use crate::names;
 use crate::record::{OperationRecord, PodRecord};
 use crate::spec::{Impact, PodSpec, SpecDiff, diff};
 use crate::state::{Pod, State};
 use pinacle_protocol::diagnostic::Diagnostic;
 use pinacle_protocol::{
-    ConfigChange, ConfigPlan, ForeignPod, HostId, HostStatus, HostView, OperationId,
+    ConfigChange, ConfigPlan, Desired, ForeignPod, HostId, HostStatus, HostView, OperationId,
     OperationView, PodDetail, PodId, PodObjects, PodPhase, PodView, Slug, TabView,
 };
 
@@ -51,7 +50,10 @@ impl State {
     }
 
     fn unknown_since(&self, record: &PodRecord) -> Option<pinacle_protocol::Timestamp> {
-        let host = self.hosts.get(&record.host)?;
+        let Some(host) = self.hosts.get(&record.host) else {
+            // It was taken out of the settings.
+            return Some(record.phase_since);
+        };
         (host.status != HostStatus::Up).then_some(host.since)
     }
 
@@ -96,7 +98,9 @@ impl State {
     /// Returns the pods of other daemons that were seen on a host.
     pub fn foreign_pods(&self, host: &HostId) -> Vec<ForeignPod> {
         let Some(host) = self.hosts.get(host) else { return Vec::new() };
-        let foreign = host.foreign.values().map(|pod| ForeignPod {
+        let foreign = host.foreign.values();
+        let foreign = foreign.filter(|pod| pod.owner != self.settings.owner.as_str());
+        let foreign = foreign.map(|pod| ForeignPod {
             id: pod.id.clone(),
             slug: pod.labels.slug.clone(),
             owner: pod.owner.clone(),
@@ -128,7 +132,8 @@ pub fn config_plan(
     diagnostics: Vec<Diagnostic>,
 ) -> ConfigPlan {
     let change = diff(&record.spec, spec);
-    let recreates = change.needs_recreate() || pending_change(record).needs_recreate();
+    let in_force = record.applied.as_ref().map_or(&record.spec, |applied| &applied.spec);
+    let recreates = diff(in_force, spec).needs_recreate();
     let lost = if recreates && record.applied.is_some() {
         vec!["files outside /workspace and the home directory: the container is made again".into()]
     } else {
@@ -172,8 +177,9 @@ fn isolation(pod: &Pod) -> pinacle_protocol::Isolation {
 }
 
 fn reason(record: &PodRecord) -> (Option<String>, Option<String>) {
+    let stays_up = record.desired == Desired::Stopped;
     match &record.failure {
-        Some(failure) if record.phase != PodPhase::Running => {
+        Some(failure) if record.phase != PodPhase::Running || stays_up => {
             let text = format!("{} failed: {}", failure.kind.as_str(), failure.error.chain());
             (Some(text), failure.error.hint.clone())
         }

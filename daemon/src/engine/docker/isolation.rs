@@ -122,7 +122,9 @@ async fn cached(
         journal.note("trying the host's gVisor; this is done once").await;
     }
     let tried = try_in_turn(shared, journal, &info, image, Extent::UntilSound).await?;
-    let Some(choice) = tried.choice else { return Err(none_sound(&tried.verdicts)) };
+    let Some(choice) = tried.choice else {
+        return Err(none_sound(&tried.verdicts, shared.settings.gvisor_runtime.as_deref()));
+    };
     if let Some(journal) = journal {
         journal.note(format!("gVisor runtime {} passed every check", choice.runtime)).await;
     }
@@ -193,11 +195,13 @@ async fn try_in_turn(
     Ok(tried)
 }
 
-fn none_sound(verdicts: &[Verdict]) -> EngineFailure {
-    let message = if verdicts.is_empty() {
-        "the host's Docker has no gVisor runtime"
-    } else {
-        "no gVisor runtime of the host's Docker is fit for pods"
+fn none_sound(verdicts: &[Verdict], only: Option<&str>) -> EngineFailure {
+    let message = match (only, verdicts.is_empty()) {
+        (Some(only), true) => format!(
+            "the host's Docker has no gVisor runtime {only}, the one the settings file names"
+        ),
+        (None, true) => "the host's Docker has no gVisor runtime".to_owned(),
+        (_, false) => "no gVisor runtime of the host's Docker is fit for pods".to_owned(),
     };
     let mut failure = permanent(ErrorKind::HostUnfit, message);
     for verdict in verdicts {

@@ -18,6 +18,8 @@ use std::collections::HashMap;
 
 /// The engine's option for the name of a bridge interface.
 const BRIDGE_NAME: &str = "com.docker.network.bridge.name";
+/// The engine's option for a network's packet size.
+const MTU: &str = "com.docker.network.driver.mtu";
 
 /// Returns the first range of a network that has the form of a pod's.
 pub(super) fn subnet_of(network: &Network) -> Option<Subnet> {
@@ -28,6 +30,12 @@ pub(super) fn subnet_of(network: &Network) -> Option<Subnet> {
 fn parse_subnet(text: &str) -> Option<Subnet> {
     let network = text.strip_suffix("/24")?.parse().ok()?;
     Some(Subnet { network })
+}
+
+fn driver_options(plan: &NetworkPlan) -> HashMap<String, String> {
+    let mut options = HashMap::from([(BRIDGE_NAME.to_owned(), plan.bridge.clone())]);
+    options.extend(routes::small_mtu().map(|mtu| (MTU.to_owned(), mtu.to_string())));
+    options
 }
 
 /// Has the network.
@@ -112,11 +120,13 @@ async fn create(
 ) -> Result<(), EngineFailure> {
     let subnet = plan.subnet.to_string();
     let gateway = plan.subnet.gateway().to_string();
-    let bridge = format!("{BRIDGE_NAME}={}", plan.bridge);
-    let line = Line::docker(&["network", "create", "--driver", "bridge"])
+    let mut line = Line::docker(&["network", "create", "--driver", "bridge"])
         .opt("--subnet", &subnet)
-        .opt("--gateway", &gateway)
-        .opt("--opt", &bridge);
+        .opt("--gateway", &gateway);
+    let options = driver_options(plan);
+    for (name, value) in std::collections::BTreeMap::from_iter(&options) {
+        line = line.opt("--opt", format!("{name}={value}"));
+    }
     let line = super::label_options(line, &plan.labels).arg(&plan.name).done();
     let request = NetworkCreateRequest {
         name: plan.name.clone(),
@@ -129,7 +139,7 @@ async fn create(
             }]),
             ..Default::default()
         }),
-        options: Some(HashMap::from([(BRIDGE_NAME.to_owned(), plan.bridge.clone())])),
+        options: Some(options),
         labels: Some(plan.labels.clone().into_iter().collect()),
         ..Default::default()
     };

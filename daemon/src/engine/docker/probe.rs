@@ -38,7 +38,7 @@ const LOG_LINES: usize = 40;
 
 /// How to get a gVisor that is fit.
 pub(super) const INSTALL: &str = "install gVisor (runsc 20240807 or newer) and register it with \
-     Docker with --overlay2=none: `pinacle-tui host prepare`, or in /etc/docker/daemon.json \
+     Docker with --overlay2=none: `pinacle-tui up` offers to, or in /etc/docker/daemon.json \
      {\"runtimes\": {\"pinacle-runsc\": {\"path\": \"/usr/bin/runsc\", \"runtimeArgs\": \
      [\"--overlay2=none\"]}}} and reload Docker";
 
@@ -49,10 +49,10 @@ const SCRIPT: &str = r#"
 if [ -e /opt/.pinacle-check ] && [ -e /root/.pinacle-check ]; then echo kept; exit 0; fi
 mkdir -p /opt /root && echo x >/opt/.pinacle-check && echo x >/root/.pinacle-check || exit 3
 echo started
-query='\x12\x34\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00\x0dpinacle-check\x00\x00\x01\x00\x01'
+query='\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00\x0dpinacle-check\x00\x00\x01\x00\x01'
 ask() {
     if command -v bash >/dev/null 2>&1; then
-        bash -c 'exec 3<>"/dev/udp/$1/53" && printf "$2" >&3 && [ "$(timeout 3 head -c 2 <&3 2>/dev/null | wc -c)" = 2 ]' bash "$1" "$query" 2>/dev/null
+        bash -c 'exec 3<>"/dev/udp/$1/53" && printf "$(printf "\\x%02x\\x%02x" $((RANDOM % 256)) $((RANDOM % 256)))$2" >&3 && [ "$(timeout 2 head -c 2 <&3 2>/dev/null | wc -c)" = 2 ]' bash "$1" "$query" 2>/dev/null
     elif [ "$1" = 127.0.0.11 ] && command -v getent >/dev/null 2>&1; then
         RES_OPTIONS='timeout:1 attempts:1' getent hosts pinacle-check >/dev/null
     else
@@ -61,7 +61,7 @@ ask() {
 }
 if ask 127.0.0.11 || ask 127.0.0.11; then echo engine-dns; exit 0; fi
 for address in $RESOLVERS; do
-    if ask "$address" || ask "$address"; then echo "resolver $address"; fi
+    if ask "$address" || ask "$address" || ask "$address"; then echo "resolver $address"; fi
 done
 "#;
 

@@ -18,6 +18,25 @@ pub(super) fn overlapping(subnet: Subnet) -> Option<String> {
     Some(format!("{address}/{prefix}"))
 }
 
+/// Returns the packet size of the interface with the default route, when it is below a
+/// bridge's usual 1500 bytes: pods with a network stack of their own then lose large
+/// packets unless their network is as small.
+pub(super) fn small_mtu() -> Option<u32> {
+    let table = std::fs::read_to_string(TABLE).ok()?;
+    let interface = default_interface(&table)?;
+    let mtu = std::fs::read_to_string(format!("/sys/class/net/{interface}/mtu")).ok()?;
+    mtu.trim().parse().ok().filter(|mtu| (576..1_500).contains(mtu))
+}
+
+fn default_interface(table: &str) -> Option<&str> {
+    table.lines().skip(1).find_map(|line| {
+        let mut fields = line.split_whitespace();
+        let (interface, destination) = (fields.next()?, fields.next()?);
+        let mask = fields.nth(5)?;
+        (destination == "00000000" && mask == "00000000").then_some(interface)
+    })
+}
+
 fn overlap(a: (Ipv4Addr, u8), b: (Ipv4Addr, u8)) -> bool {
     let mask = mask(a.1.min(b.1));
     u32::from(a.0) & mask == u32::from(b.0) & mask

@@ -1,0 +1,154 @@
+//! What is begun without being asked.
+//!
+//! `reconcile` is the one road from *wanted* and *seen* to the next operation:
+//! a crash, a reboot, a container removed behind our back and a retry all take it.
+
+use crate::advance::pause_ms;
+use crate::engine::{ContainerState, ObservedContainer};
+use crate::event::Now;
+use crate::record::Failure;
+use crate::setback::exhausted;
+use crate::state::{Pod, State};
+use pinacle_protocol::{Desired, OperationKind, PodId, PodPhase};
+
+/// A container that ends sooner than this after its start, in milliseconds, is
+/// started again with growing pauses.
+const SHORT_LIFE_MS: u64 = 60_000;
+
+impl State {
+    /// Brings a pod's phase in line with what was seen, when nothing is under way.
+    pub(crate) fn settle(&mut self, now: Now, id: &PodId) {
+        let Some(pod) = self.pods.get(id) else { return };
+        if pod.active.is_some() || !pod.fresh {
+            return;
+        }
+        let container = pod.container().cloned();
+        if !container.as_ref().is_some_and(|c| c.state.is_up()) {
+            self.found_down(id);
+        }
+        let Some(pod) = self.pods.get(id) else { return };
+        let failed = pod.record.failure.is_some();
+        let was_running = pod.record.phase == PodPhase::Running;
+        match pod.record.phase {
+            // Its operation has not had its turn, and says what it is then.
+            PodPhase::Pending | PodPhase::Terminating => return,
+            _ => {}
+        }
+        let phase = match container.as_ref().map(|c| c.state) {
+            Some(ContainerState::Running) => PodPhase::Running,
+            _ if failed => PodPhase::Failed,
+            _ => PodPhase::Stopped,
+        };
+        if was_running && phase != PodPhase::Running {
+            self.died(now, id, container.as_ref());
+        }
+        if phase == PodPhase::Running && !was_running {
+            self.found_running(id);
+        }
+        self.set_phase(id, phase, now.wall);
+    }
+
+    /// A pod that is down and is to be down has failed at nothing but its creation.
+    fn found_down(&mut self, id: &PodId) {
+        let Some(pod) = self.pods.get(id) else { return };
+        let past = |failure: &Failure| failure.kind != OperationKind::Create;
+        if pod.record.desired == Desired::Stopped
+            && pod.record.failure.as_ref().is_some_and(past)
+            && let Some(pod) = self.pod_mut(id)
+        {
+            pod.record.failure = None;
+        }
+    }
+
+    /// A failed try to get a pod up no longer matters once it is up, except for its reason.
+    fn found_running(&mut self, id: &PodId) {
+        let Some(pod) = self.pod_mut(id) else { return };
+        if pod.record.desired == Desired::Running
+            && let Some(failure) = pod.record.failure.take()
+        {
+            let text = format!("{} failed: {}", failure.kind.as_str(), failure.error.chain());
+            pod.record.attention.get_or_insert(text);
+        }
+    }
+
+    /// Notes that a running pod was found down, and slows down what keeps dying.
+    fn died(&mut self, now: Now, id: &PodId, container: Option<&ObservedContainer>) {
+        let text = match container {
+            None => "the container is gone: removed by something else than Pinacle".to_owned(),
+            Some(c) if c.oom_killed => "the container was killed for using too much memory".into(),
+            Some(c) if c.state == ContainerState::Paused => "the container was paused".into(),
+            Some(c) => match c.exit_code {
+                Some(code) => format!("the container ended with exit code {code}"),
+                None => "the container is not running".to_owned(),
+            },
+        };
+        self.note(id, text.clone());
+        let Some(pod) = self.pod_mut(id) else { return };
+        pod.record.attention = Some(text);
+        let short = pod.started_at.is_some_and(|at| now.mono_ms.saturating_sub(at) < SHORT_LIFE_MS);
+        pod.crashes = if short { pod.crashes.saturating_add(1) } else { 0 };
+        if pod.crashes > 1 && pod.queued.is_none() {
+            let pause = pause_ms(pod.crashes);
+            self.set_timer(id, now.mono_ms.saturating_add(pause));
+        }
+    }
+
+    /// Begins what brings the pod from what is seen to what is wanted. Returns whether
+    /// there was anything to begin.
+    pub(crate) fn reconcile(&mut self, now: Now, id: &PodId) -> bool {
+        let Some(pod) = self.pods.get(id) else { return false };
+        let record = &pod.record;
+        if record.desired == Desired::Gone {
+            self.begin(now, id, OperationKind::Delete, None);
+            return true;
+        }
+        // Made again only when asked to: nobody gains from a creation that fails for ever.
+        let create_failed = record.failure.as_ref().map(|f| f.kind) == Some(OperationKind::Create);
+        let state = pod.container().map(|c| c.state);
+        let kind = match record.desired {
+            Desired::Running if create_failed || state == Some(ContainerState::Running) => {
+                return false;
+            }
+            Desired::Running => self.way_up(pod),
+            Desired::Stopped if state.is_some_and(ContainerState::is_up) => OperationKind::Stop,
+            _ => return false,
+        };
+        if kind != OperationKind::Stop
+            && let Err(what) = self.reserve(id, now.mono_ms)
+        {
+            self.no_room(now, id, what);
+            return false;
+        }
+        self.begin(now, id, kind, None);
+        true
+    }
+
+    fn no_room(&mut self, now: Now, id: &PodId, what: &str) {
+        let text = exhausted(what).chain();
+        if let Some(pod) = self.pods.get(id)
+            && pod.record.attention.as_ref() != Some(&text)
+        {
+            self.note(id, text.clone());
+            if let Some(pod) = self.pod_mut(id) {
+                pod.record.attention = Some(text);
+            }
+        }
+        self.set_timer(id, now.mono_ms.saturating_add(pause_ms(6)));
+    }
+
+    /// Returns which operation gets a pod up.
+    pub(crate) fn way_up(&self, pod: &Pod) -> OperationKind {
+        let seen = pod.observed.as_ref();
+        let keeps = pod.container().is_some_and(|c| c.state.has_run());
+        let aside = seen.is_some_and(|seen| seen.previous.is_some());
+        let work = seen.is_some_and(|seen| !seen.volumes.is_empty());
+        if keeps || aside {
+            OperationKind::Start
+        } else if pod.record.applied.is_none() && !work {
+            OperationKind::Create
+        } else {
+            // Unlike a creation, one that fails leaves the volumes alone.
+            OperationKind::Recreate
+        }
+    }
+}
