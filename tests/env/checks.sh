@@ -43,7 +43,7 @@ clippy() { cargo clippy --workspace --all-targets --all-features --quiet -- -D w
 documentation() {
     RUSTDOCFLAGS='-D warnings' cargo doc --workspace --all-features --no-deps --document-private-items --quiet
 }
-dependencies_allowed() { cargo deny --all-features --log-level error check licenses bans sources; }
+dependencies_allowed() { cargo deny --all-features --log-level error check -D unmatched-skip -D unnecessary-skip licenses bans sources; }
 
 # Prints the scripts of this repository: those named so, and those that say so in their first line.
 scripts_in() {

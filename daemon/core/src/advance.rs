@@ -103,7 +103,12 @@ impl State {
         let step = &mut record.steps[index];
         step.status = StepStatus::Started;
         step.started_at.get_or_insert(now.wall);
-        let (step, kind) = (step.step.clone(), record.kind);
+        let step = step.step.clone();
+        let kind = match record.kind {
+            // Shown as what it is: the making of a new container.
+            OperationKind::Restart if record.recreates() => OperationKind::Recreate,
+            kind => kind,
+        };
         self.show_progress(id, kind, &step, undo, now.wall);
         let Some(pod) = self.pods.get(id) else { return true };
         let (owner, host) = (self.owner_of(pod), pod.record.host.clone());

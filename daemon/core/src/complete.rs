@@ -320,11 +320,11 @@ fn steps(
             } else if kind == OperationKind::Reconfigure {
                 steps.extend(plan::reconfigure(pod, change));
             } else {
-                if kind == OperationKind::Restart {
-                    steps.push(Step::StopContainer);
-                }
                 if !network {
                     steps.push(Step::CreateNetwork);
+                }
+                if kind == OperationKind::Restart {
+                    steps.push(Step::StopContainer);
                 }
                 steps.extend(plan::start(pod, change));
             }

@@ -11,6 +11,8 @@ mod files;
 mod read;
 mod redact;
 mod shapes;
+#[cfg(test)]
+mod tests;
 mod writer;
 
 pub use command::{CommandJournal, CommandStart, PodJournal};

@@ -12,6 +12,8 @@ pub mod memory;
 pub mod owner;
 mod records;
 mod sled;
+#[cfg(test)]
+mod tests;
 
 pub use actor::StoreHandle;
 pub use error::StoreError;

@@ -86,7 +86,7 @@ impl Rig {
         let engine = DockerEngine::new(DockerSettings {
             host: HostId::local(),
             socket: None,
-            gvisor_runtime: Some("runsc-netstack".into()),
+            gvisor_runtime: None,
             cache_dir: dir.path().join("cache"),
         ca_bundle: CaBundle::Host,
             owner: owner.clone(),

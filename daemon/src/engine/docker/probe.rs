@@ -61,7 +61,11 @@ ask() {
 }
 if ask 127.0.0.11 || ask 127.0.0.11; then echo engine-dns; exit 0; fi
 for address in $RESOLVERS; do
-    if ask "$address" || ask "$address" || ask "$address"; then echo "resolver $address"; fi
+    # A path that was set up a moment ago, on a machine that is busy, may refuse at first.
+    for pause in 0 0.2 0.5 1 2 3; do
+        sleep $pause
+        if ask "$address"; then echo "resolver $address"; break; fi
+    done
 done
 "#;
 
