@@ -1,7 +1,5 @@
 //! `pinacled`: arguments, log, signals; the rest is [`crate::run`].
 
-use anyhow::Context;
-use clap::Parser;
 use crate::backend::StopSwitch;
 use crate::clock::Clock;
 use crate::engine::Engine;
@@ -10,6 +8,8 @@ use crate::journal::{Journal, JournalLimits};
 use crate::settings::Settings;
 use crate::store::{self, StoreError};
 use crate::{Deps, rpc};
+use anyhow::Context;
+use clap::Parser;
 use pinacle_protocol::HostId;
 use pinacle_protocol::paths::Paths;
 use std::collections::BTreeMap;
@@ -48,10 +48,11 @@ pub fn main() -> ExitCode {
         .with_writer(std::io::stderr)
         .with_ansi(false)
         .init();
-    let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
-        Ok(runtime) => runtime,
-        Err(error) => return fail(&anyhow::Error::new(error).context("cannot start")),
-    };
+    let runtime =
+        match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
+            Ok(runtime) => runtime,
+            Err(error) => return fail(&anyhow::Error::new(error).context("cannot start")),
+        };
     let result = runtime.block_on(serve(args));
     // Blocking work that hangs (a disk that does not answer) must not keep us here.
     runtime.shutdown_timeout(Duration::from_millis(500));

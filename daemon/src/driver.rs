@@ -60,8 +60,11 @@ impl DriverHandle {
         match self.inputs.try_send(Input::Request(request, reply)) {
             Ok(()) => {}
             Err(mpsc::error::TrySendError::Full(_)) => {
-                return Err(ApiError::new(ErrorKind::Busy, "the daemon has too many requests waiting")
-                    .hint("ask again in a moment"));
+                return Err(ApiError::new(
+                    ErrorKind::Busy,
+                    "the daemon has too many requests waiting",
+                )
+                .hint("ask again in a moment"));
             }
             Err(mpsc::error::TrySendError::Closed(_)) => return Err(stopping()),
         }

@@ -198,11 +198,11 @@ impl Effects {
                     *look = Freshness::Stale;
                 }
             }
-            Some(Purpose::LookAtPod(host, pod)) => {
-                if self.looks.remove(&pod) == Some(Freshness::Stale) {
-                    self.look_at_pod(host, pod);
-                    return Finished::Nothing;
-                }
+            Some(Purpose::LookAtPod(host, pod))
+                if self.looks.remove(&pod) == Some(Freshness::Stale) =>
+            {
+                self.look_at_pod(host, pod);
+                return Finished::Nothing;
             }
             _ => {}
         }

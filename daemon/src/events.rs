@@ -33,7 +33,8 @@ pub struct EventSlice {
 impl EventHub {
     /// Makes an empty ring. The epoch tells this run of the daemon from others; not 0.
     pub fn new(epoch: u64) -> Self {
-        let (head, _) = watch::channel(Cursor { epoch: epoch.max(1), seq: 0 });
+        // JSON numbers are exact up to 2^53 in every client.
+        let (head, _) = watch::channel(Cursor { epoch: (epoch >> 11).max(1), seq: 0 });
         Self { ring: Mutex::new(VecDeque::new()), head }
     }
 
@@ -75,7 +76,11 @@ impl EventHub {
         let gap = foreign || from + 1 < first;
         let skip = usize::try_from((from + 1).saturating_sub(first)).unwrap_or(usize::MAX);
         let events: Vec<_> = ring.iter().skip(skip).take(max).cloned().collect();
-        let next = events.last().map_or(Cursor { epoch: head.epoch, seq: from.max(first - 1).min(head.seq) }, |e| e.cursor);
+        let next = events
+            .last()
+            .map_or(Cursor { epoch: head.epoch, seq: from.max(first - 1).min(head.seq) }, |e| {
+                e.cursor
+            });
         EventSlice { events, next, gap }
     }
 
@@ -97,7 +102,7 @@ mod tests {
 
     #[test]
     fn a_reader_goes_on_where_it_was() {
-        let hub = EventHub::new(7);
+        let hub = EventHub::new(7 << 11);
         hub.push(Timestamp(1), removed(3));
         let first = hub.after(Cursor { epoch: 7, seq: 0 }, 2);
         assert_eq!((first.events.len(), first.gap), (2, false));
@@ -109,7 +114,7 @@ mod tests {
 
     #[test]
     fn what_is_gone_is_a_gap_and_memory_is_bounded() {
-        let hub = EventHub::new(7);
+        let hub = EventHub::new(7 << 11);
         hub.push(Timestamp(1), removed(KEPT + 10));
         let slice = hub.after(Cursor { epoch: 7, seq: 5 }, usize::MAX);
         assert!(slice.gap);
@@ -118,7 +123,7 @@ mod tests {
 
     #[test]
     fn a_cursor_of_another_run_is_a_gap() {
-        let hub = EventHub::new(7);
+        let hub = EventHub::new(7 << 11);
         assert!(hub.after(Cursor { epoch: 6, seq: 100 }, 10).gap);
         assert!(!hub.after(Cursor::default(), 10).gap);
     }

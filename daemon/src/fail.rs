@@ -18,9 +18,8 @@ mod active {
     static ABORT_AT: OnceLock<Vec<String>> = OnceLock::new();
 
     pub(super) fn reach(name: &str) {
-        let names = ABORT_AT.get_or_init(|| {
-            parse(&std::env::var("PINACLE_FAILPOINTS").unwrap_or_default())
-        });
+        let names = ABORT_AT
+            .get_or_init(|| parse(&std::env::var("PINACLE_FAILPOINTS").unwrap_or_default()));
         if names.iter().any(|n| n == name) {
             std::process::abort();
         }

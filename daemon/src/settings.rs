@@ -88,7 +88,12 @@ pub struct EngineSettings {
 
 impl Default for EngineSettings {
     fn default() -> Self {
-        Self { socket: None, gvisor_runtime: None, trust_host_certificates: true, certificates: None }
+        Self {
+            socket: None,
+            gvisor_runtime: None,
+            trust_host_certificates: true,
+            certificates: None,
+        }
     }
 }
 

@@ -5,6 +5,7 @@
 
 mod rig;
 
+use bytes::Bytes;
 use pinacle_core::engine::{
     ContainerState, EngineCall, EngineFailure, EngineOutcome, FailureClass, LABEL_OWNER, RunPlan,
 };
@@ -12,8 +13,8 @@ use pinacle_core::names;
 use pinacle_daemon::engine::{Engine, ExecOutput, ExecRequest, Freshness};
 use pinacle_protocol::{CheckStatus, Cursor, ErrorKind, Isolation, JournalEntry, TerminalSize};
 use rig::{Rig, docker, eventually, with_rig};
-use std::time::{Duration, Instant};
-use bytes::Bytes;
+use std::time::Duration;
+use tokio::time::Instant;
 
 async fn pod_comes_and_goes(rig: &Rig, isolation: Isolation) {
     rig.up(isolation).await;
@@ -55,6 +56,16 @@ async fn a_plain_pod_comes_and_goes_and_every_call_may_be_repeated() {
 #[tokio::test]
 async fn a_gvisor_pod_comes_and_goes_and_every_call_may_be_repeated() {
     with_rig(async |rig| pod_comes_and_goes(rig, Isolation::Gvisor).await).await;
+}
+
+#[tokio::test]
+async fn a_gvisor_pod_survives_many_processes() {
+    with_rig(async |rig| {
+        rig.up(Isolation::Gvisor).await;
+        let script = "i=0; while [ $i -lt 150 ]; do sleep 1 & i=$((i+1)); done; wait; echo all";
+        assert_eq!(rig.sh(script).await, "all\n");
+    })
+    .await;
 }
 
 #[tokio::test]
@@ -154,19 +165,28 @@ async fn a_pod_keeps_its_spec_and_the_journal_keeps_no_secret() {
         rig.up(Isolation::Runc).await;
         assert_eq!(rig.engine.read_spec(&rig.pod).await.unwrap(), None);
         let spec = "name: kept\n";
-        rig.done(EngineCall::ApplyConfig { name: rig.name(), config: Box::new(rig.config(spec)) }).await;
+        rig.done(EngineCall::ApplyConfig { name: rig.name(), config: Box::new(rig.config(spec)) })
+            .await;
         assert_eq!(rig.engine.read_spec(&rig.pod).await.unwrap().as_deref(), Some(spec));
         rig.done(EngineCall::StopContainer { name: rig.name(), grace_ms: 0 }).await;
         assert_eq!(rig.engine.read_spec(&rig.pod).await.unwrap().as_deref(), Some(spec), "stopped");
 
         let page = rig.journal.read(&rig.pod, Cursor::default(), 10_000, true).await.unwrap();
         let text = serde_json::to_string(&page).unwrap();
-        for line in ["docker network create ", "docker create ", "docker start ", "pinacle-pod apply", "docker stop "] {
+        for line in [
+            "docker network create ",
+            "docker create ",
+            "docker start ",
+            "pinacle-pod apply",
+            "docker stop ",
+        ] {
             assert!(text.contains(line), "{line} in {text}");
         }
         assert!(!text.contains(rig::SECRET), "{text}");
-        let begun = page.records.iter().filter(|r| matches!(r.entry, JournalEntry::Begin { .. })).count();
-        let ended = page.records.iter().filter(|r| matches!(r.entry, JournalEntry::End { .. })).count();
+        let begun =
+            page.records.iter().filter(|r| matches!(r.entry, JournalEntry::Begin { .. })).count();
+        let ended =
+            page.records.iter().filter(|r| matches!(r.entry, JournalEntry::End { .. })).count();
         assert_eq!(begun, ended);
     })
     .await;
@@ -192,7 +212,10 @@ async fn a_directory_is_copied_with_what_is_hidden_and_without_what_is_heavy() {
         for _ in 0..2 {
             rig.done(call.clone()).await;
         }
-        assert_eq!(rig.sh("cat /workspace/new/app/link; wc -c </workspace/new/app/big").await, "hidden3000000\n");
+        assert_eq!(
+            rig.sh("cat /workspace/new/app/link; wc -c </workspace/new/app/big").await,
+            "hidden3000000\n"
+        );
         assert_eq!(rig.sh("cd /workspace/new/app/sub; echo .h* n*").await, ".hidden n*\n");
         let failure = rig
             .fails(EngineCall::CopySource {
@@ -217,7 +240,8 @@ async fn a_container_can_stand_aside_and_come_back_with_other_limits() {
         }
         let seen = rig.engine.observe_pod(&rig.pod).await.unwrap().unwrap();
         assert!(seen.container.is_none() && seen.previous.is_some());
-        rig.done(EngineCall::RenameContainer { from: names::previous(&rig.pod), to: rig.name() }).await;
+        rig.done(EngineCall::RenameContainer { from: names::previous(&rig.pod), to: rig.name() })
+            .await;
         let mut limits = rig.container_plan("x", None, vec![]).limits;
         limits.memory_bytes = 512 << 20;
         limits.cpu_milli = 250;
@@ -246,7 +270,8 @@ async fn a_command_has_both_streams_its_input_and_its_exit_code() {
     with_rig(async |rig| {
         rig.up(Isolation::Runc).await;
         let script = "cat; echo \"$GREETING\" >&2; exit 5";
-        let mut session = rig.engine.exec(exec_request(rig, &["sh", "-c", script], None)).await.unwrap();
+        let mut session =
+            rig.engine.exec(exec_request(rig, &["sh", "-c", script], None)).await.unwrap();
         session.input.send(Bytes::from_static(b"typed")).await.unwrap();
         drop(session.input);
         let (mut out, mut err, mut code) = (Vec::new(), Vec::new(), None);
@@ -257,7 +282,10 @@ async fn a_command_has_both_streams_its_input_and_its_exit_code() {
                 ExecOutput::Exit(n) => code = Some(n),
             }
         }
-        assert_eq!((out.as_slice(), err.as_slice(), code), (&b"typed"[..], &b"hello there\n"[..], Some(5)));
+        assert_eq!(
+            (out.as_slice(), err.as_slice(), code),
+            (&b"typed"[..], &b"hello there\n"[..], Some(5))
+        );
     })
     .await;
 }
@@ -302,7 +330,8 @@ async fn the_base_image_is_made_once_for_all_that_ask() {
 #[tokio::test]
 async fn gvisor_is_tried_once_and_nothing_of_it_stays() {
     with_rig(async |rig| {
-        let call = EngineCall::CheckIsolation { isolation: Isolation::Gvisor, image: rig.image().await };
+        let call =
+            EngineCall::CheckIsolation { isolation: Isolation::Gvisor, image: rig.image().await };
         let first = rig.ok(call.clone()).await;
         let EngineOutcome::Isolation { runtime: Some(runtime), .. } = &first else {
             panic!("{first:?}");

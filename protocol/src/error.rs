@@ -82,7 +82,13 @@ pub struct ApiError {
 impl ApiError {
     /// Makes an error without causes.
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), causes: Vec::new(), hint: None, diagnostics: Vec::new() }
+        Self {
+            kind,
+            message: message.into(),
+            causes: Vec::new(),
+            hint: None,
+            diagnostics: Vec::new(),
+        }
     }
 
     /// Makes an error from another, its whole source chain as causes.

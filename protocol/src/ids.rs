@@ -80,9 +80,7 @@ fn is_dns_label(text: &str, max: usize) -> bool {
     (1..=max).contains(&bytes.len())
         && edge(bytes.first())
         && edge(bytes.last())
-        && bytes
-            .iter()
-            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || *b == b'-')
+        && bytes.iter().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || *b == b'-')
 }
 
 text_id!(

@@ -43,7 +43,7 @@ pub use pod::{
 };
 pub use request::{
     Accepted, AdoptPod, ConfigApply, ConfigChange, ConfigPlan, ConfigReport, CreatePod, Inventory,
-    PodAction, PodRef, PodUsage, ServerInfo,
+    MAX_SPEC_BYTES, PodAction, PodRef, PodUsage, ServerInfo,
 };
 pub use service::{Pinacle, PinacleClient, PinacleRequest, PinacleResponse, ServePinacle};
 pub use stream::{

@@ -109,9 +109,7 @@ fn default_state_dir(variable: &impl Fn(&str) -> Option<PathBuf>) -> PathBuf {
         return xdg.join("pinacle");
     }
     match home {
-        Some(home) if cfg!(target_os = "macos") => {
-            home.join("Library/Application Support/pinacle")
-        }
+        Some(home) if cfg!(target_os = "macos") => home.join("Library/Application Support/pinacle"),
         Some(home) => home.join(".local/state/pinacle"),
         None => Path::new("/var/lib/pinacle").to_owned(),
     }
@@ -145,7 +143,10 @@ mod tests {
             );
         }
         assert_eq!(state(&[]), Path::new("/var/lib/pinacle"));
-        assert_eq!(state(&[("HOME", ""), ("PINACLE_STATE_DIR", "")]), Path::new("/var/lib/pinacle"));
+        assert_eq!(
+            state(&[("HOME", ""), ("PINACLE_STATE_DIR", "")]),
+            Path::new("/var/lib/pinacle")
+        );
     }
 
     #[test]

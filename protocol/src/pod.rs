@@ -1,6 +1,8 @@
 //! What a client may see of a pod.
 
-use crate::{HostId, HostPort, OperationId, OperationKind, OwnerId, PodId, Revision, Slug, Timestamp};
+use crate::{
+    HostId, HostPort, OperationId, OperationKind, OwnerId, PodId, Revision, Slug, Timestamp,
+};
 use serde::{Deserialize, Serialize};
 
 /// Where a pod is in its life. The allowed changes are a table in the core.

@@ -6,6 +6,9 @@ use crate::{
 };
 use serde::{Deserialize, Serialize};
 
+/// Largest spec that is read, in bytes; a long real one has a few thousand.
+pub const MAX_SPEC_BYTES: usize = 256 * 1024;
+
 /// Who answers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ServerInfo {

@@ -44,7 +44,14 @@ fn a_changed_process_restarts_and_a_changed_limit_does_not() {
 fn making_the_container_again_needs_consent_and_keeps_the_volumes() {
     let daemon = daemon();
     let shown = daemon.create("rebuilt", &spec("x", ""));
-    daemon.ok(&["exec", "rebuilt", "--", "sh", "-c", "echo kept > /workspace/f; echo lost > /opt/f"]);
+    daemon.ok(&[
+        "exec",
+        "rebuilt",
+        "--",
+        "sh",
+        "-c",
+        "echo kept > /workspace/f; echo lost > /opt/f",
+    ]);
     let file = daemon.dir().join("rebuilt/pinacle.yaml");
     std::fs::write(&file, spec("x", "bindAddress: 127.0.0.2\n")).expect("written");
     let ran = daemon.run(&["--json", "config", "apply", "rebuilt", "--file", path(&file), "--yes"]);

@@ -89,7 +89,10 @@ fn a_pod_is_published_on_loopback_with_its_limits_and_labels() {
     let binding = inspect("{{json .HostConfig.PortBindings}}");
     assert!(binding.contains("\"127.0.0.1\""), "{binding}");
     let memory: u64 = 2 << 30;
-    assert_eq!(inspect("{{.HostConfig.Memory}} {{.HostConfig.MemorySwap}}"), format!("{memory} {memory}"));
+    assert_eq!(
+        inspect("{{.HostConfig.Memory}} {{.HostConfig.MemorySwap}}"),
+        format!("{memory} {memory}")
+    );
     assert_eq!(inspect("{{.HostConfig.CapDrop}}"), "[ALL]");
     assert!(inspect("{{.HostConfig.SecurityOpt}}").contains("no-new-privileges"));
     assert_eq!(inspect("{{index .Config.Labels \"dev.pinacle.owner\"}}"), daemon.owner());

@@ -41,9 +41,11 @@ fn keeps_its_files_and_answers(runtime: &str) {
     daemon.ok(&["start", "boxed"]);
     let read = daemon.ok(&["exec", "boxed", "--", "sh", "-c", "cat /root/file /opt/file"]).stdout;
     assert_eq!(read, "kept\nkept\n");
-    eventually("the app is back", || match http::get(port(&shown), "localhost-3000.pod-boxed.localhost", "/") {
-        Ok(answer) if answer.status == 200 => Ok(()),
-        other => Err(other),
+    eventually("the app is back", || {
+        match http::get(port(&shown), "localhost-3000.pod-boxed.localhost", "/") {
+            Ok(answer) if answer.status == 200 => Ok(()),
+            other => Err(other),
+        }
     });
     daemon.ok(&["rm", "boxed", "--yes"]);
 }

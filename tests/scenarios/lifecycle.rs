@@ -77,9 +77,11 @@ fn a_container_removed_behind_our_back_is_made_again_with_its_volumes() {
     let name = format!("pinacle-pod-{}", id(&shown));
     let first = engine::docker(&["inspect", "-f", "{{.Id}}", &name]);
     engine::docker(&["rm", "-f", &name]);
-    eventually("a new container", || match engine::try_docker(&["inspect", "-f", "{{.Id}}", &name]) {
-        Ok(now) if now != first => Ok(()),
-        other => Err(other),
+    eventually("a new container", || {
+        match engine::try_docker(&["inspect", "-f", "{{.Id}}", &name]) {
+            Ok(now) if now != first => Ok(()),
+            other => Err(other),
+        }
     });
     let again = daemon.wait_phase("robbed", "running");
     assert_eq!(port(&again), port(&shown));
@@ -91,7 +93,8 @@ fn a_container_stopped_behind_our_back_is_started_again() {
     let daemon = daemon();
     let shown = daemon.create("nudged", PLAIN);
     let name = format!("pinacle-pod-{}", id(&shown));
-    let started = || engine::docker(&["inspect", "-f", "{{.State.StartedAt}} {{.State.Running}}", &name]);
+    let started =
+        || engine::docker(&["inspect", "-f", "{{.State.StartedAt}} {{.State.Running}}", &name]);
     let before = started();
     engine::docker(&["stop", "-t", "1", &name]);
     eventually("it runs again", || match started() {

@@ -13,7 +13,7 @@ fn two_pods_asked_for_by_twenty_clients_at_once_are_two_pods() {
     let daemon = &daemon;
     std::thread::scope(|scope| {
         let ask = |i: usize| {
-            let name = if i % 2 == 0 { "left" } else { "right" };
+            let name = if i.is_multiple_of(2) { "left" } else { "right" };
             let dir = daemon.dir().join(name);
             (name, daemon.run(&["create", dir.to_str().expect("UTF-8"), "--quiet", "--json"]))
         };
@@ -27,7 +27,8 @@ fn two_pods_asked_for_by_twenty_clients_at_once_are_two_pods() {
             assert_eq!(ran.error()["kind"], "conflict", "{ran:#?}");
         }
     });
-    let (left, right) = (daemon.wait_phase("left", "running"), daemon.wait_phase("right", "running"));
+    let (left, right) =
+        (daemon.wait_phase("left", "running"), daemon.wait_phase("right", "running"));
     assert_ne!(port(&left), port(&right));
     assert_eq!(engine::owned_by(&daemon.owner()).len(), 8);
 }

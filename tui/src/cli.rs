@@ -10,6 +10,7 @@ use std::process::ExitCode;
 /// # Errors
 ///
 /// The runtime cannot be started.
+#[expect(clippy::disallowed_methods, reason = "signals are listened for until the process ends")]
 pub fn main() -> anyhow::Result<ExitCode> {
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;

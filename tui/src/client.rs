@@ -14,9 +14,10 @@ use pinacle_protocol::{
 };
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tarpc::client::RpcError;
 use tarpc::context::{self, Context};
+use tokio::time::Instant;
 
 /// Time for a call that answers from what the daemon knows.
 const READ: Duration = Duration::from_secs(20);
@@ -192,6 +193,7 @@ pub async fn peer_pid(socket: &Path) -> Option<i32> {
     stream.peer_cred().ok()?.pid()
 }
 
+#[expect(clippy::disallowed_methods, reason = "it ends with the connection")]
 async fn connect_rpc(socket: &Path) -> Result<PinacleClient, ConnectFailure> {
     let (rpc, dispatch) = connect(socket, Mode::Rpc).await?.into_rpc();
     // Ends when the last handle to `rpc` is gone, or the connection is.
@@ -208,7 +210,7 @@ async fn connect(socket: &Path, mode: Mode) -> Result<wire::ClientConnection, Co
 
 fn deadline(time: Duration) -> Context {
     let mut context = context::current();
-    context.deadline = Instant::now() + time;
+    context.deadline = (Instant::now() + time).into_std();
     context
 }
 

@@ -2,7 +2,7 @@
 
 use crate::failure::Failure;
 use crate::session::Session;
-use pinacle_protocol::{ApiError, ErrorKind, Isolation, Slug};
+use pinacle_protocol::{MAX_SPEC_BYTES, ApiError, ErrorKind, Isolation, Slug};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -95,14 +95,41 @@ pub fn find(session: &Session, source: &Path) -> Result<Option<SpecFile>, Failur
     } else {
         (path, source.to_owned())
     };
-    match std::fs::read_to_string(&file) {
-        Ok(text) => {
+    match std::fs::read(&file) {
+        Ok(bytes) => {
+            let text = text_of(&file, bytes)?;
             let dir = file.canonicalize().unwrap_or(file).parent().map(Path::to_owned);
             Ok(Some(SpecFile { shown: shown.display().to_string(), text, dir }))
         }
         Err(error) if metadata.is_dir() && error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(unreadable(&file, &error)),
     }
+}
+
+/// Returns a file's bytes as text. What is too large or no text is said here: it
+/// would not fit, or not survive, the way to the daemon.
+fn text_of(file: &Path, bytes: Vec<u8>) -> Result<String, Failure> {
+    let refused = |message: String, hint: &str| {
+        Failure::from(ApiError::new(ErrorKind::InvalidSpec, message).hint(hint))
+    };
+    if bytes.len() > MAX_SPEC_BYTES {
+        let message = format!(
+            "{} has {} bytes, and a spec may have {MAX_SPEC_BYTES}",
+            file.display(),
+            bytes.len()
+        );
+        return Err(refused(message, "see that it is the right file; data belongs elsewhere"));
+    }
+    String::from_utf8(bytes).map_err(|error| {
+        let (whole, rest) = error.as_bytes().split_at(error.utf8_error().valid_up_to());
+        let line = 1 + whole.iter().filter(|byte| **byte == b'\n').count();
+        let message = format!(
+            "{}:{line}: byte 0x{:02x} is no UTF-8 text",
+            file.display(),
+            rest.first().copied().unwrap_or_default()
+        );
+        refused(message, "see that it is the right file, and save it as UTF-8")
+    })
 }
 
 /// Returns the nearest directory with a spec, from `cwd` upwards.

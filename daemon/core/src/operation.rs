@@ -77,6 +77,8 @@ impl OperationRecord {
     fn undo_of(&self, step: &Step) -> Option<Step> {
         match (self.kind, step) {
             // The volumes and the network were there before, with the user's work on them.
+            // It is what becomes of the container that was made with a port found taken.
+            (_, Step::RemoveContainer) if self.starts_afresh() => Some(Step::RemoveContainer),
             (OperationKind::Create, _) => step.undo(),
             (_, Step::CreateVolumes | Step::CreateNetwork) => None,
             (OperationKind::Reconfigure | OperationKind::Start, Step::StopContainer) => {

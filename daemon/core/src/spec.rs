@@ -41,7 +41,7 @@ use pinacle_protocol::diagnostic::{Diagnostic, Severity};
 
 /// The longest file that is looked at, in bytes. A hundred times what a long
 /// hand-written file takes, and short enough to be parsed at every keystroke.
-pub const MAX_SPEC_BYTES: usize = 256 * 1024;
+pub const MAX_SPEC_BYTES: usize = pinacle_protocol::MAX_SPEC_BYTES;
 
 /// What [`parse`] made of a file.
 #[derive(Debug, Clone, PartialEq, Eq)]

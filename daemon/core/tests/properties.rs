@@ -31,10 +31,24 @@ fn run(choices: &[Choice]) -> Result<(), TestCaseError> {
     })
 }
 
+#[test]
+fn replay() {
+    let Ok(text) = std::env::var("REPLAY") else { return };
+    let numbers: Vec<u16> =
+        text.split(|c: char| !c.is_ascii_digit()).filter_map(|n| n.parse().ok()).collect();
+    let choices: Vec<Choice> =
+        numbers.chunks_exact(2).map(|c| (u8::try_from(c[0]).expect("a kind"), c[1])).collect();
+    let mut world = World::new(&["local", "far"], small_settings);
+    let mut result = Ok(());
+    for choice in choices { result = world.play(choice); if result.is_err() { break; } }
+    if result.is_ok() { result = world.come_to_rest(); }
+    println!("{}\n{result:?}", world.log.join("\n"));
+}
+
 proptest! {
     #![proptest_config(ProptestConfig {
         failure_persistence: None,
-        max_shrink_iters: 4_000,
+        max_shrink_iters: 600,
         ..ProptestConfig::default()
     })]
 

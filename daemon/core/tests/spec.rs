@@ -39,17 +39,9 @@ fn render(diagnostics: &[Diagnostic]) -> String {
 #[track_caller]
 fn check(input: &str, expected: &str) {
     let parsed = parse(input.as_bytes());
-    let lines: Vec<&str> = expected
-        .lines()
-        .map(str::trim)
-        .filter(|l| !l.is_empty())
-        .collect();
+    let lines: Vec<&str> = expected.lines().map(str::trim).filter(|l| !l.is_empty()).collect();
     let rendered = render(&parsed.diagnostics);
-    assert_eq!(
-        rendered.lines().collect::<Vec<_>>(),
-        lines,
-        "\n{rendered}\nfor:\n{input}"
-    );
+    assert_eq!(rendered.lines().collect::<Vec<_>>(), lines, "\n{rendered}\nfor:\n{input}");
     assert_consistent(&parsed);
 }
 
@@ -57,11 +49,7 @@ fn check(input: &str, expected: &str) {
 #[track_caller]
 fn accepted(input: &str) -> PodSpec {
     let parsed = parse(input.as_bytes());
-    assert!(
-        parsed.diagnostics.is_empty(),
-        "{}\nfor:\n{input}",
-        render(&parsed.diagnostics)
-    );
+    assert!(parsed.diagnostics.is_empty(), "{}\nfor:\n{input}", render(&parsed.diagnostics));
     parsed.spec.expect("no findings")
 }
 
@@ -71,26 +59,18 @@ fn tolerated(input: &str) -> PodSpec {
     let parsed = parse(input.as_bytes());
     let rendered = render(&parsed.diagnostics);
     assert!(!parsed.diagnostics.is_empty(), "no findings for:\n{input}");
-    parsed
-        .spec
-        .unwrap_or_else(|| panic!("{rendered}\nfor:\n{input}"))
+    parsed.spec.unwrap_or_else(|| panic!("{rendered}\nfor:\n{input}"))
 }
 
 /// Whatever the input: a spec exactly without errors, and every error with a remedy.
 #[track_caller]
 fn assert_consistent(parsed: &Parsed) {
-    let refused = parsed
-        .diagnostics
-        .iter()
-        .any(|d| d.severity == Severity::Error);
+    let refused = parsed.diagnostics.iter().any(|d| d.severity == Severity::Error);
     assert_eq!(parsed.spec.is_none(), refused);
     assert!(parsed.diagnostics.len() <= 101);
     for d in &parsed.diagnostics {
         assert!(d.hint.is_some(), "{d:?}");
         assert!(!d.message.ends_with('.') && !d.message.is_empty(), "{d:?}");
-        assert!(
-            (d.span.line, d.span.column) <= (d.span.end_line, d.span.end_column),
-            "{d:?}"
-        );
+        assert!((d.span.line, d.span.column) <= (d.span.end_line, d.span.end_column), "{d:?}");
     }
 }

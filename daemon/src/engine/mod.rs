@@ -46,8 +46,9 @@ pub trait Engine: Send + Sync + 'static {
     /// Streams the ids of pods whose containers or networks changed, for as long as
     /// the engine can be reached. The stream's end, with or without an error, means the
     /// engine was lost. Changes before the call are not in it: watch, then observe.
-    fn watch(&self)
-    -> BoxFuture<'_, Result<BoxStream<'static, Result<PodId, EngineFailure>>, EngineFailure>>;
+    fn watch(
+        &self,
+    ) -> BoxFuture<'_, Result<BoxStream<'static, Result<PodId, EngineFailure>>, EngineFailure>>;
 
     /// Carries out one call for a pod, writing to its journal as it goes.
     fn call<'a>(

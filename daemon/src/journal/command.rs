@@ -38,7 +38,8 @@ impl PodJournal {
         let container_line = start.container_line.map(|line| redactor.redact(&line));
         let label = start.label.map(|label| redactor.redact(&label));
         let pod = self.pod.clone();
-        let begun = self.journal.ask(|answer| Command::Begin { pod, line, container_line, label, answer });
+        let begun =
+            self.journal.ask(|answer| Command::Begin { pod, line, container_line, label, answer });
         // Without a number the command's records are left out, as on a full disk.
         let begun = begun.await.ok().flatten();
         let streams = [OutputStream::Stdout, OutputStream::Stderr];
@@ -60,7 +61,8 @@ impl PodJournal {
         let text = self.journal.redactor(&self.pod).redact(&text.into());
         let entry = JournalEntry::Note { text };
         // The journal has stopped only when the daemon is ending.
-        let _ = self.journal.send(Command::Append { pod: self.pod.clone(), infra: false, entry }).await;
+        let _ =
+            self.journal.send(Command::Append { pod: self.pod.clone(), infra: false, entry }).await;
     }
 }
 

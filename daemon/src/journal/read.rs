@@ -67,7 +67,11 @@ pub(super) fn page(
             // Removed by its age since it was listed: the gap is counted.
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
             Err(source) => {
-                return Err(JournalError::File { action: "read", path: segment.path.clone(), source });
+                return Err(JournalError::File {
+                    action: "read",
+                    path: segment.path.clone(),
+                    source,
+                });
             }
         }
     }

@@ -140,7 +140,8 @@ impl StreamRedactor {
                     }
                     None => {
                         // Enough to see an end that is cut in two.
-                        let keep = if at_end { text.len() } else { shapes::key_end_tail(&text, at) };
+                        let keep =
+                            if at_end { text.len() } else { shapes::key_end_tail(&text, at) };
                         self.held = text[keep..].to_vec();
                         return clean;
                     }

@@ -39,7 +39,9 @@ pub(super) enum Shape {
 impl Shape {
     pub(super) fn start(&self) -> usize {
         match self {
-            Self::Token { start, .. } | Self::Key { start, .. } | Self::Undecided { start } => *start,
+            Self::Token { start, .. } | Self::Key { start, .. } | Self::Undecided { start } => {
+                *start
+            }
         }
     }
 }

@@ -1,9 +1,9 @@
 //! The thread that writes: gives each record its place, puts what waits into one
 //! write for each file, and wakes the followers.
 
+use super::JournalLimits;
 use super::command::Begun;
 use super::files::{self, Stored};
-use super::JournalLimits;
 use crate::clock::Clock;
 use pinacle_protocol::{Cursor, JournalEntry, JournalRecord, PodId, Timestamp};
 use std::collections::{BTreeSet, HashMap};

@@ -10,7 +10,9 @@ use tokio::net::UnixListener;
 #[derive(Debug, thiserror::Error)]
 pub enum ListenError {
     /// The path does not fit the kernel's structure.
-    #[error("the socket path {path} has {length} bytes, and {MAX_SOCKET_PATH} are allowed; choose a shorter one with --socket")]
+    #[error(
+        "the socket path {path} has {length} bytes, and {MAX_SOCKET_PATH} are allowed; choose a shorter one with --socket"
+    )]
     TooLong {
         /// The path.
         path: PathBuf,

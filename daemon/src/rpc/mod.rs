@@ -67,7 +67,8 @@ pub async fn serve(listener: UnixListener, backend: Backend) {
             }
             Err(_) => {
                 let message = format!("{MAX_CONNECTIONS} connections are open already");
-                let error = ApiError::new(ErrorKind::Busy, message).hint("close some, or try again");
+                let error =
+                    ApiError::new(ErrorKind::Busy, message).hint("close some, or try again");
                 connections.spawn(refuse(stream, error));
             }
         }
@@ -85,7 +86,8 @@ fn check_peer(stream: &UnixStream) -> Result<(), ApiError> {
         Ok(peer) if peer.uid() == us || peer.uid() == 0 => Ok(()),
         Ok(peer) => {
             let message = format!("this daemon serves user {us}, not user {}", peer.uid());
-            Err(ApiError::new(ErrorKind::InvalidRequest, message).hint("start a daemon of your own"))
+            Err(ApiError::new(ErrorKind::InvalidRequest, message)
+                .hint("start a daemon of your own"))
         }
         Err(error) => Err(ApiError::from_error(ErrorKind::Internal, &error)),
     }
@@ -117,9 +119,7 @@ async fn calls(transport: RpcTransport<UnixStream>, backend: Backend) {
     let config = tarpc::server::Config { pending_response_buffer: MAX_IN_FLIGHT };
     let channel = BaseChannel::new(config, transport);
     let handler = service::Handler::new(backend.clone());
-    let calls = channel
-        .execute(handler.serve())
-        .for_each_concurrent(MAX_IN_FLIGHT, |call| call);
+    let calls = channel.execute(handler.serve()).for_each_concurrent(MAX_IN_FLIGHT, |call| call);
     tokio::pin!(calls);
     tokio::select! {
         () = &mut calls => return,

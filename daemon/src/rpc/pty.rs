@@ -75,7 +75,10 @@ async fn start(
         tty: request.tty,
         size: request.size,
         env,
-        working_dir: request.working_dir.or_else(|| record.spec.working_dir.clone()).unwrap_or_else(|| "/workspace".into()),
+        working_dir: request
+            .working_dir
+            .or_else(|| record.spec.working_dir.clone())
+            .unwrap_or_else(|| "/workspace".into()),
         user: request.user.or_else(|| record.spec.user.clone()).unwrap_or_else(|| "root".into()),
     };
     let session = engine.exec(exec).await.map_err(|failure| failure.error)?;

@@ -20,14 +20,16 @@ pub(super) fn pod(published: &Published, wanted: &PodRef) -> Result<Arc<PodEntry
     if let Some(entry) = by_slug.and_then(|id| published.pods.get(id)) {
         return Ok(entry.clone());
     }
-    let mut by_id = published.pods.iter().filter(|(id, _)| {
-        text.len() >= SHORTEST_PREFIX && id.as_str().starts_with(text)
-    });
+    let mut by_id = published
+        .pods
+        .iter()
+        .filter(|(id, _)| text.len() >= SHORTEST_PREFIX && id.as_str().starts_with(text));
     match (by_id.next(), by_id.next()) {
         (Some((_, entry)), None) => Ok(entry.clone()),
         (Some(_), Some(_)) => {
             let message = format!("`{}` is the beginning of several ids", quoted(text));
-            Err(ApiError::new(ErrorKind::InvalidRequest, message).hint("give more of it, or the slug"))
+            Err(ApiError::new(ErrorKind::InvalidRequest, message)
+                .hint("give more of it, or the slug"))
         }
         _ => Err(not_found(published, text)),
     }
@@ -43,7 +45,8 @@ fn not_found(published: &Published, text: &str) -> ApiError {
         let (a, b) = (slug.as_str(), text);
         a.starts_with(b) || b.starts_with(a) || one_edit_apart(a, b)
     };
-    let near: Vec<_> = published.slugs.keys().filter(like).take(3).map(|s| format!("`{s}`")).collect();
+    let near: Vec<_> =
+        published.slugs.keys().filter(like).take(3).map(|s| format!("`{s}`")).collect();
     match near.is_empty() {
         true => error.hint("`pinacle-tui ls` lists the pods there are"),
         false => error.hint(format!("did you mean {}?", near.join(" or "))),
@@ -67,10 +70,14 @@ pub(super) fn spec(text: &str) -> Result<(PodSpec, Vec<Diagnostic>), ApiError> {
     match parsed.spec {
         Some(spec) => Ok((spec, parsed.diagnostics)),
         None => {
-            let errors = parsed.diagnostics.iter().filter(|d| d.severity == Severity::Error).count();
+            let errors =
+                parsed.diagnostics.iter().filter(|d| d.severity == Severity::Error).count();
             let noun = if errors == 1 { "mistake" } else { "mistakes" };
-            let mut error = ApiError::new(ErrorKind::InvalidSpec, format!("the spec has {errors} {noun}"))
-                .hint("mend what the diagnostics name; `config check` shows them with their lines");
+            let mut error = ApiError::new(
+                ErrorKind::InvalidSpec,
+                format!("the spec has {errors} {noun}"),
+            )
+            .hint("mend what the diagnostics name; `config check` shows them with their lines");
             error.diagnostics = parsed.diagnostics;
             Err(error)
         }
@@ -90,7 +97,10 @@ pub(super) fn create(request: CreatePod) -> Result<CreateRequest, ApiError> {
             let slug = slugify(&name).and_then(|slug| Slug::new(slug).ok());
             let slug = slug.or_else(|| Slug::new("pod").ok());
             let message = "no slug can be made of the name";
-            (slug.ok_or_else(|| ApiError::new(ErrorKind::InvalidRequest, message))?, SlugChoice::Derived)
+            (
+                slug.ok_or_else(|| ApiError::new(ErrorKind::InvalidRequest, message))?,
+                SlugChoice::Derived,
+            )
         }
     };
     Ok(CreateRequest {
@@ -108,8 +118,11 @@ pub(super) fn create(request: CreatePod) -> Result<CreateRequest, ApiError> {
 
 fn readable_dir(path: String) -> Result<String, ApiError> {
     let refused = |why: String| {
-        ApiError::new(ErrorKind::InvalidRequest, format!("cannot copy from `{}`: {why}", quoted(&path)))
-            .hint("give an absolute path of a directory that the daemon's user may read")
+        ApiError::new(
+            ErrorKind::InvalidRequest,
+            format!("cannot copy from `{}`: {why}", quoted(&path)),
+        )
+        .hint("give an absolute path of a directory that the daemon's user may read")
     };
     if !Path::new(&path).is_absolute() {
         return Err(refused("it is not an absolute path".to_owned()));

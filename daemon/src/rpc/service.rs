@@ -38,22 +38,32 @@ impl Handler {
     async fn act(&self, request: PodAction, action: Action) -> Result<Accepted, ApiError> {
         let entry = resolve::pod(&self.backend.driver.published(), &request.pod)?;
         let pod = entry.record.id.clone();
-        self.backend.driver.request(Request::Act { request_id: request.request_id, pod, action }).await
+        self.backend
+            .driver
+            .request(Request::Act { request_id: request.request_id, pod, action })
+            .await
     }
 
     fn find_operation(&self, id: &OperationId) -> Result<OperationView, ApiError> {
         let published = self.backend.driver.published();
         let found = published.operations.get(id).map(|view| (**view).clone());
-        found.ok_or_else(|| ApiError::new(ErrorKind::NotFound, format!("there is no operation {id}")))
+        found.ok_or_else(|| {
+            ApiError::new(ErrorKind::NotFound, format!("there is no operation {id}"))
+        })
     }
 
     /// Asks one host what its pods use.
-    async fn usage_on(&self, host: &HostId, pods: &[pinacle_protocol::PodId]) -> Result<Vec<PodUsage>, ApiError> {
+    async fn usage_on(
+        &self,
+        host: &HostId,
+        pods: &[pinacle_protocol::PodId],
+    ) -> Result<Vec<PodUsage>, ApiError> {
         let Some(engine) = self.backend.engines.get(host) else { return Ok(Vec::new()) };
         match tokio::time::timeout(USAGE_LIMIT, engine.usage(pods)).await {
             Ok(answer) => answer.map_err(|failure| failure.error),
             Err(_) => {
-                let message = format!("host `{host}` did not say within {USAGE_LIMIT:?} what its pods use");
+                let message =
+                    format!("host `{host}` did not say within {USAGE_LIMIT:?} what its pods use");
                 Err(ApiError::new(ErrorKind::HostUnreachable, message).hint("see `doctor`"))
             }
         }
@@ -89,7 +99,8 @@ impl Pinacle for Handler {
 
     async fn pod_create(self, _: Context, request: CreatePod) -> Result<Accepted, ApiError> {
         let create = tokio::task::spawn_blocking(move || resolve::create(request)).await;
-        let create = create.map_err(|_| ApiError::new(ErrorKind::Internal, "reading the spec panicked"))??;
+        let create = create
+            .map_err(|_| ApiError::new(ErrorKind::Internal, "reading the spec panicked"))??;
         self.backend.driver.request(Request::Create(Box::new(create))).await
     }
 
@@ -214,7 +225,12 @@ impl Pinacle for Handler {
         page.map_err(|error| ApiError::from_error(ErrorKind::Storage, &error))
     }
 
-    async fn host_check(self, _: Context, host: HostId, fresh: bool) -> Result<HostReport, ApiError> {
+    async fn host_check(
+        self,
+        _: Context,
+        host: HostId,
+        fresh: bool,
+    ) -> Result<HostReport, ApiError> {
         let Some(engine) = self.backend.engines.get(&host) else {
             return Err(ApiError::new(ErrorKind::NotFound, format!("there is no host `{host}`")));
         };

@@ -7,9 +7,7 @@ use super::resolve;
 use crate::backend::Backend;
 use futures::{SinkExt, StreamExt};
 use pinacle_protocol::wire::{JsonLines, Line, LineError};
-use pinacle_protocol::{
-    ApiError, Cursor, ErrorKind, PodId, PodRef, StreamFrame, StreamRequest,
-};
+use pinacle_protocol::{ApiError, Cursor, ErrorKind, PodId, PodRef, StreamFrame, StreamRequest};
 use std::time::Duration;
 use tokio::net::UnixStream;
 use tokio_util::codec::Framed;

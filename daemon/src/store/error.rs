@@ -8,7 +8,9 @@ use std::path::PathBuf;
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// The state directory cannot be made or used.
-    #[error("cannot use the state directory {path}; make it writable, or choose another with --state-dir")]
+    #[error(
+        "cannot use the state directory {path}; make it writable, or choose another with --state-dir"
+    )]
     Directory {
         /// Which.
         path: PathBuf,
@@ -25,7 +27,9 @@ pub enum StoreError {
         uid: u32,
     },
     /// Another daemon has it.
-    #[error("the state directory {path} is in use by another pinacled (pid {pid}); use that one, or stop it first")]
+    #[error(
+        "the state directory {path} is in use by another pinacled (pid {pid}); use that one, or stop it first"
+    )]
     Locked {
         /// Which.
         path: PathBuf,
@@ -33,7 +37,9 @@ pub enum StoreError {
         pid: String,
     },
     /// A newer build wrote it.
-    #[error("the database {path} has format {found}, and this build knows {known}; install the newer version again")]
+    #[error(
+        "the database {path} has format {found}, and this build knows {known}; install the newer version again"
+    )]
     Newer {
         /// Which.
         path: PathBuf,

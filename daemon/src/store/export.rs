@@ -54,7 +54,8 @@ fn stamp(path: &Path) -> Option<u64> {
 /// Returns the exports, oldest first.
 fn list(dir: &Path) -> Vec<PathBuf> {
     let Ok(entries) = std::fs::read_dir(dir) else { return Vec::new() };
-    let is_export = |path: &PathBuf| path.extension().is_some_and(|e| e == "jsonl") && stamp(path).is_some();
+    let is_export =
+        |path: &PathBuf| path.extension().is_some_and(|e| e == "jsonl") && stamp(path).is_some();
     let mut paths: Vec<_> = entries.flatten().map(|entry| entry.path()).filter(is_export).collect();
     paths.sort();
     paths

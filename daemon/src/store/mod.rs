@@ -74,7 +74,12 @@ pub struct Recovery {
 
 impl fmt::Display for Recovery {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the database could not be read ({}) and is kept at {}; ", self.reason, self.moved_to.display())?;
+        write!(
+            f,
+            "the database could not be read ({}) and is kept at {}; ",
+            self.reason,
+            self.moved_to.display()
+        )?;
         match &self.restored {
             Some(export) => write!(f, "the export {} was restored", export.display())?,
             None => write!(f, "there was no export to restore")?,

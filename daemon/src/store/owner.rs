@@ -14,8 +14,10 @@ use std::path::Path;
 /// [`StoreError`] when the file cannot be read or written.
 pub fn load_or_create(dir: &Path, clock: &Clock) -> Result<OwnerId, StoreError> {
     let path = dir.join("owner");
-    let failed =
-        |action| { let path = path.clone(); move |source| StoreError::File { action, path, source } };
+    let failed = |action| {
+        let path = path.clone();
+        move |source| StoreError::File { action, path, source }
+    };
     match std::fs::read_to_string(&path) {
         Ok(text) => {
             // An id that was damaged cannot be guessed; a new one would make our pods

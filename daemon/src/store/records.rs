@@ -38,7 +38,8 @@ pub(super) fn prefix(key: &RecordKey) -> String {
 
 /// Returns a record's keys and pieces.
 pub(super) fn encode(record: &Record) -> Result<Vec<(String, Vec<u8>)>, StoreError> {
-    let bytes = serde_json::to_vec(&EnvelopeRef { v: VERSION, record }).map_err(StoreError::Encode)?;
+    let bytes =
+        serde_json::to_vec(&EnvelopeRef { v: VERSION, record }).map_err(StoreError::Encode)?;
     let prefix = prefix(&record.key());
     let pieces = bytes.chunks(PIECE).enumerate();
     Ok(pieces.map(|(i, piece)| (format!("{prefix}{i:04}"), piece.to_vec())).collect())
@@ -64,7 +65,11 @@ pub(super) fn decode(
             Ok(envelope) if envelope.v <= VERSION => records.push(envelope.record),
             Ok(envelope) => unreadable.push(format!("{name}: version {}", envelope.v)),
             // The error may quote the value, which may hold secrets.
-            Err(error) => unreadable.push(format!("{name}: {:?} at byte {}", error.classify(), error.column())),
+            Err(error) => unreadable.push(format!(
+                "{name}: {:?} at byte {}",
+                error.classify(),
+                error.column()
+            )),
         }
     }
     (records, unreadable)

@@ -69,7 +69,12 @@ impl SledStore {
         Ok((store, records, Some(recovery)))
     }
 
-    fn new(path: PathBuf, exports: PathBuf, db: ::sled::Db, clock: Clock) -> Result<Self, OpenError> {
+    fn new(
+        path: PathBuf,
+        exports: PathBuf,
+        db: ::sled::Db,
+        clock: Clock,
+    ) -> Result<Self, OpenError> {
         let meta = db.open_tree("meta")?;
         meta.insert("format", FORMAT.to_be_bytes().to_vec())?;
         meta.flush()?;

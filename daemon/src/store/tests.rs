@@ -50,7 +50,9 @@ fn what_was_committed_is_there_again_also_when_it_is_large() {
         assert!(records.is_empty() && recovered.is_none());
         store.commit(&[put(1, &large), put(2, "two")], Durability::Sync).expect("committed");
         store.commit(&[put(1, "small again")], Durability::Flush).expect("committed");
-        store.commit(&[Change::Delete(operation(2, "").key())], Durability::Flush).expect("deleted");
+        store
+            .commit(&[Change::Delete(operation(2, "").key())], Durability::Flush)
+            .expect("deleted");
         store.commit(&[put(3, &large)], Durability::Flush).expect("committed");
     }
     let (_, records, recovered) = open_dir(dir.path());

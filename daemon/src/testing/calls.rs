@@ -111,7 +111,12 @@ impl Engine for FakeEngine {
                 pods.iter().filter(|pod| state.world.is_running(pod)).cloned().collect();
             let usage = running.into_iter().map(|pod| {
                 let before = state.cpu.insert(pod.clone(), 100);
-                PodUsage { pod, cpu_milli: before, memory_bytes: 64 << 20, memory_limit_bytes: 1 << 30 }
+                PodUsage {
+                    pod,
+                    cpu_milli: before,
+                    memory_bytes: 64 << 20,
+                    memory_limit_bytes: 1 << 30,
+                }
             });
             Ok(usage.collect())
         })
@@ -166,10 +171,10 @@ mod tests {
     use super::*;
     use crate::clock::Clock;
     use crate::journal::{Journal, JournalLimits};
+    use pinacle_core::engine::Subnet;
     use pinacle_core::engine::{
         ContainerLimits, ContainerPlan, ContainerState, LABEL_OWNER, LABEL_POD, NetworkPlan,
     };
-    use pinacle_core::engine::Subnet;
     use pinacle_core::names;
     use pinacle_protocol::{HostPort, OwnerId};
     use std::collections::BTreeMap;
@@ -183,7 +188,8 @@ mod tests {
 
     fn bench() -> Bench {
         let dir = tempfile::tempdir().expect("a directory");
-        let journal = Journal::open(dir.path().join("j"), JournalLimits::default(), Clock::system());
+        let journal =
+            Journal::open(dir.path().join("j"), JournalLimits::default(), Clock::system());
         Bench { engine: FakeEngine::new(), journal: journal.expect("opened"), _dir: dir }
     }
 
@@ -227,12 +233,21 @@ mod tests {
     }
 
     impl Bench {
-        async fn call(&self, owner: &Ownership, call: EngineCall) -> Result<EngineOutcome, FailureClass> {
+        async fn call(
+            &self,
+            owner: &Ownership,
+            call: EngineCall,
+        ) -> Result<EngineOutcome, FailureClass> {
             let journal = self.journal.pod(&owner.pod);
             self.engine.call(owner, &journal, call).await.map_err(|f| f.class)
         }
 
-        async fn up(&self, owner: &Ownership, n: u32, port: u16) -> Result<EngineOutcome, FailureClass> {
+        async fn up(
+            &self,
+            owner: &Ownership,
+            n: u32,
+            port: u16,
+        ) -> Result<EngineOutcome, FailureClass> {
             self.call(owner, EngineCall::EnsureImage { reference: None }).await?;
             self.call(owner, EngineCall::CreateNetwork(network(owner, n))).await?;
             self.call(owner, container(owner, port)).await?;

@@ -319,7 +319,11 @@ pub(super) fn unreachable() -> EngineFailure {
 }
 
 fn lost() -> EngineFailure {
-    fail(FailureClass::OutcomeUnknown, ErrorKind::HostUnreachable, "the link to the engine was lost")
+    fail(
+        FailureClass::OutcomeUnknown,
+        ErrorKind::HostUnreachable,
+        "the link to the engine was lost",
+    )
 }
 
 fn scripted(kind: CallKind, class: FailureClass) -> EngineFailure {

@@ -50,11 +50,14 @@ impl World {
     }
 
     pub(super) fn is_running(&self, pod: &PodId) -> bool {
-        self.containers.get(&names::container(pod)).is_some_and(|c| c.state == ContainerState::Running)
+        self.containers
+            .get(&names::container(pod))
+            .is_some_and(|c| c.state == ContainerState::Running)
     }
 
     pub(super) fn observe(&self) -> HostSnapshot {
-        let ids = self.labels().filter_map(|labels| PodId::new(labels.get(LABEL_POD)?.as_str()).ok());
+        let ids =
+            self.labels().filter_map(|labels| PodId::new(labels.get(LABEL_POD)?.as_str()).ok());
         let ids: BTreeSet<PodId> = ids.collect();
         HostSnapshot { pods: ids.iter().filter_map(|id| self.observe_pod(id)).collect() }
     }
@@ -65,7 +68,8 @@ impl World {
     }
 
     pub(super) fn observe_pod(&self, id: &PodId) -> Option<ObservedPod> {
-        let of_pod = |labels: &&Labels| labels.get(LABEL_POD).map(String::as_str) == Some(id.as_str());
+        let of_pod =
+            |labels: &&Labels| labels.get(LABEL_POD).map(String::as_str) == Some(id.as_str());
         let container = self.containers.get(&names::container(id));
         let previous = self.containers.get(&names::previous(id));
         let network = self.networks.get(&names::network(id));

@@ -50,7 +50,11 @@ pub(super) struct World {
     pub(super) ran: Vec<(String, String, String)>,
 }
 
-pub(super) fn fail(class: FailureClass, kind: ErrorKind, message: impl Into<String>) -> EngineFailure {
+pub(super) fn fail(
+    class: FailureClass,
+    kind: ErrorKind,
+    message: impl Into<String>,
+) -> EngineFailure {
     EngineFailure { class, error: ApiError::new(kind, message) }
 }
 
@@ -82,11 +86,17 @@ impl World {
             }
             EngineCall::CheckIsolation { isolation, .. } => self.isolation(*isolation),
             EngineCall::CreateNetwork(plan) => self.create_network(owner, plan),
-            EngineCall::CreateVolumes { names, labels } => self.create_volumes(owner, names, labels),
+            EngineCall::CreateVolumes { names, labels } => {
+                self.create_volumes(owner, names, labels)
+            }
             EngineCall::CreateContainer(plan) => self.create_container(owner, plan),
             EngineCall::StartContainer { name } => self.start(owner, name),
-            EngineCall::AwaitReady { name, .. } => self.running(owner, name).map(|_| EngineOutcome::Done),
-            EngineCall::CopySource { name, .. } => self.running(owner, name).map(|_| EngineOutcome::Done),
+            EngineCall::AwaitReady { name, .. } => {
+                self.running(owner, name).map(|_| EngineOutcome::Done)
+            }
+            EngineCall::CopySource { name, .. } => {
+                self.running(owner, name).map(|_| EngineOutcome::Done)
+            }
             EngineCall::ApplyConfig { name, config } => {
                 self.running(owner, name)?.spec = Some(config.spec.clone());
                 done()

@@ -2,17 +2,17 @@
 
 use super::frames::PtyCodec;
 use super::line::{JsonLines, Line, LineError};
+use super::replies::Replies;
 use super::{HELLO_LIMIT, MAX_IN_FLIGHT, MAX_LINE};
 use crate::{
-    ApiError, ClientHello, ErrorKind, Mode, PROTOCOL_VERSION, PinacleClient, PinacleRequest,
-    PinacleResponse, PtyReply, PtyRequest, ServerHello, StreamFrame, StreamRequest,
+    ApiError, ClientHello, ErrorKind, Mode, PROTOCOL_VERSION, PinacleClient, PtyReply, PtyRequest,
+    ServerHello, StreamFrame, StreamRequest,
 };
 use futures::future::BoxFuture;
-use futures::{FutureExt, Sink, SinkExt, Stream, StreamExt};
+use futures::{FutureExt, SinkExt, StreamExt};
+use serde_json::Value;
 use std::path::{Path, PathBuf};
-use std::pin::Pin;
-use std::task::{Context, Poll};
-use tarpc::{ClientMessage, Response};
+use std::time::Duration;
 use tokio::net::UnixStream;
 use tokio_util::codec::Framed;
 
@@ -90,6 +90,9 @@ impl ConnectError {
     }
 }
 
+/// Pause before another attempt when the daemon's queue of connections is full.
+const QUEUE_PAUSE: Duration = Duration::from_millis(50);
+
 /// A connection behind its hello.
 #[derive(Debug)]
 pub struct ClientConnection {
@@ -108,11 +111,13 @@ pub struct ClientConnection {
 ///
 /// Cancel safe: the connection goes with the future.
 pub async fn connect(path: &Path, mode: Mode) -> Result<ClientConnection, ConnectError> {
+    let hello = tokio::time::timeout(HELLO_LIMIT, say_hello(path, mode)).await;
+    hello.unwrap_or_else(|_| Err(ConnectError::TimedOut { path: path.to_owned() }))
+}
+
+async fn say_hello(path: &Path, mode: Mode) -> Result<ClientConnection, ConnectError> {
+    let stream = open(path).await?;
     let path = path.to_owned();
-    let stream = match UnixStream::connect(&path).await {
-        Ok(stream) => stream,
-        Err(error) => return Err(cannot_connect(path, error)),
-    };
     let mut lines = Framed::new(stream, JsonLines::new(MAX_LINE));
     let hello = ClientHello {
         pinacle: PROTOCOL_VERSION,
@@ -120,22 +125,62 @@ pub async fn connect(path: &Path, mode: Mode) -> Result<ClientConnection, Connec
         client: Some(env!("CARGO_PKG_VERSION").to_owned()),
     };
     let text = serde_json::to_string(&hello).unwrap_or_default();
-    let exchange = async {
-        lines.send(text).await?;
-        lines.next().await.transpose()
+    // A daemon that refuses may have closed its side by now, and what it said is
+    // still there to be read.
+    let sent = lines.send(text).await;
+    let answer = match lines.next().await.transpose() {
+        Ok(Some(Line::Whole(line))) => line,
+        Ok(Some(Line::TooLong)) => return Err(ConnectError::NotPinacle { path }),
+        Ok(None) => return Err(ConnectError::Refused { path }),
+        Err(source) => return Err(ConnectError::Failed { path, source }),
     };
-    let answer = match tokio::time::timeout(HELLO_LIMIT, exchange).await {
-        Err(_) => return Err(ConnectError::TimedOut { path }),
-        Ok(Err(source)) => return Err(ConnectError::Failed { path, source }),
-        Ok(Ok(None)) => return Err(ConnectError::Refused { path }),
-        Ok(Ok(Some(Line::TooLong))) => return Err(ConnectError::NotPinacle { path }),
-        Ok(Ok(Some(Line::Whole(line)))) => line,
-    };
-    match serde_json::from_slice(&answer) {
-        Ok(ServerHello::Welcome { server, .. }) => Ok(ClientConnection { lines, path, server }),
-        Ok(ServerHello::Refused { error, .. }) => Err(ConnectError::NotServed(error)),
-        Err(_) => Err(ConnectError::NotPinacle { path }),
+    sent.or_else(|source| match read_hello(&answer) {
+        Some(Err(_)) => Ok(()),
+        _ => Err(ConnectError::Failed { path: path.clone(), source }),
+    })?;
+    match read_hello(&answer) {
+        Some(Ok(server)) => Ok(ClientConnection { lines, path, server }),
+        Some(Err(error)) => Err(ConnectError::NotServed(error)),
+        None => Err(ConnectError::NotPinacle { path }),
     }
+}
+
+/// Connects; waits while the daemon has more connections waiting than the kernel queues.
+async fn open(path: &Path) -> Result<UnixStream, ConnectError> {
+    loop {
+        match UnixStream::connect(path).await {
+            Ok(stream) => return Ok(stream),
+            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {
+                tokio::time::sleep(QUEUE_PAUSE).await;
+            }
+            Err(error) => return Err(cannot_connect(path.to_owned(), error)),
+        }
+    }
+}
+
+/// Returns the daemon's version, or why it does not serve us; `None` when the line is
+/// no hello. A daemon of another version may say things this build cannot read.
+fn read_hello(line: &[u8]) -> Option<Result<String, ApiError>> {
+    match serde_json::from_slice(line) {
+        Ok(ServerHello::Welcome { pinacle: PROTOCOL_VERSION, server, .. }) => Some(Ok(server)),
+        Ok(ServerHello::Welcome { pinacle, .. }) => Some(Err(other_version(&pinacle.to_string()))),
+        Ok(ServerHello::Refused { error, .. }) => Some(Err(error)),
+        Err(_) => {
+            let value: Value = serde_json::from_slice(line).ok()?;
+            let speaks = value.get("supported").or_else(|| value.get("pinacle"))?;
+            Some(Err(other_version(&speaks.to_string())))
+        }
+    }
+}
+
+fn other_version(daemon: &str) -> ApiError {
+    let daemon: String = daemon.chars().take(40).collect();
+    let message =
+        format!("the client speaks protocol version {PROTOCOL_VERSION}, the daemon {daemon}");
+    ApiError::new(ErrorKind::VersionMismatch, message).hint(
+        "bring both to one version, then run `pinacle-tui daemon restart`; \
+         running pods are not touched",
+    )
 }
 
 fn cannot_connect(path: PathBuf, error: std::io::Error) -> ConnectError {
@@ -158,7 +203,7 @@ impl ClientConnection {
     pub fn into_rpc(self) -> (PinacleClient, BoxFuture<'static, ()>) {
         let mut config = tarpc::client::Config::default();
         config.max_in_flight_requests = MAX_IN_FLIGHT;
-        let made = PinacleClient::new(config, RpcClientTransport { lines: self.lines });
+        let made = PinacleClient::new(config, Replies::new(self.lines));
         // The error is that of every call under way, which have it already.
         (made.client, made.dispatch.map(|_ended| ()).boxed())
     }
@@ -207,12 +252,14 @@ pub struct StreamReader {
 }
 
 impl StreamReader {
-    /// Waits for the next frame; `None` when the daemon ended the connection. Frames of
-    /// kinds this build does not know are passed over.
+    /// Waits for the next frame; `None` when the daemon ended the connection, which it
+    /// does without [`StreamFrame::End`] or [`StreamFrame::Error`] before it only when it
+    /// was killed. Frames of kinds this build does not know are passed over.
     ///
     /// # Errors
     ///
-    /// The connection failed.
+    /// The connection failed, or a frame makes no sense: what came after the last cursor
+    /// can be asked for anew.
     ///
     /// # Cancel safety
     ///
@@ -221,62 +268,24 @@ impl StreamReader {
         loop {
             match self.lines.next().await.transpose()? {
                 None => return Ok(None),
-                Some(Line::TooLong) => {}
-                Some(Line::Whole(line)) => {
-                    if let Ok(frame) = serde_json::from_slice(&line) {
-                        return Ok(Some(frame));
-                    }
-                }
-            }
-        }
-    }
-}
-
-struct RpcClientTransport {
-    lines: Framed<UnixStream, JsonLines>,
-}
-
-impl Stream for RpcClientTransport {
-    type Item = Result<Response<PinacleResponse>, LineError>;
-
-    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        loop {
-            match std::task::ready!(self.lines.poll_next_unpin(cx)) {
-                None => return Poll::Ready(None),
-                Some(Err(error)) => return Poll::Ready(Some(Err(error))),
-                Some(Ok(Line::TooLong)) => {}
-                Some(Ok(Line::Whole(line))) => match serde_json::from_slice(&line) {
-                    Ok(response) => return Poll::Ready(Some(Ok(response))),
-                    Err(error) => {
-                        let error = std::io::Error::new(std::io::ErrorKind::InvalidData, error);
-                        return Poll::Ready(Some(Err(error.into())));
-                    }
+                Some(Line::TooLong) => return Err(senseless("a frame is too long")),
+                Some(Line::Whole(line)) => match serde_json::from_slice(&line) {
+                    Ok(frame) => return Ok(Some(frame)),
+                    Err(_) if is_new_kind(&line) => {}
+                    Err(error) => return Err(senseless(error)),
                 },
             }
         }
     }
 }
 
-impl Sink<ClientMessage<PinacleRequest>> for RpcClientTransport {
-    type Error = LineError;
+fn senseless(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> LineError {
+    std::io::Error::new(std::io::ErrorKind::InvalidData, error).into()
+}
 
-    fn poll_ready(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), LineError>> {
-        self.lines.poll_ready_unpin(cx)
-    }
-
-    fn start_send(
-        mut self: Pin<&mut Self>,
-        message: ClientMessage<PinacleRequest>,
-    ) -> Result<(), LineError> {
-        let text = serde_json::to_string(&message).map_err(std::io::Error::other)?;
-        self.lines.start_send_unpin(text)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), LineError>> {
-        self.lines.poll_flush_unpin(cx)
-    }
-
-    fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), LineError>> {
-        self.lines.poll_close_unpin(cx)
-    }
+/// Returns whether a line is a frame of a kind that came after this build.
+fn is_new_kind(line: &[u8]) -> bool {
+    const KNOWN: [&str; 6] = ["event", "journal", "gap", "caught_up", "end", "error"];
+    let value: Value = serde_json::from_slice(line).unwrap_or_default();
+    value.get("frame").and_then(Value::as_str).is_some_and(|kind| !KNOWN.contains(&kind))
 }

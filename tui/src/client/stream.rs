@@ -4,7 +4,8 @@ use super::{RECONNECT_LIMIT, connect, link_lost};
 use pinacle_protocol::wire::StreamReader;
 use pinacle_protocol::{ApiError, Cursor, ErrorKind, Mode, StreamFrame, StreamRequest};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Duration;
+use tokio::time::Instant;
 
 /// The frames of one stream. A lost connection is made anew, and the stream
 /// goes on after the last frame that was seen.

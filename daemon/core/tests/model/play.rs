@@ -170,11 +170,12 @@ impl World {
     }
 
     /// Has another daemon make a pod, by taking one of ours as the pattern.
-    fn make_foreign(&mut self, host: &HostId) -> Result<(), String> {
+    pub(crate) fn make_foreign(&mut self, host: &HostId) -> Result<(), String> {
         let engine = self.host(host);
-        let pattern = engine.containers.values().find(|c| {
-            c.state == ContainerState::Running && c.config.is_some()
-        });
+        let pattern = engine
+            .containers
+            .values()
+            .find(|c| c.state == ContainerState::Running && c.config.is_some());
         let Some(mut container) = pattern.cloned() else { return Ok(()) };
         let id = PodId::new(format!("foreign{:09}", engine.containers.len())).expect("an id");
         let set = [("dev.pinacle.pod", id.as_str()), ("dev.pinacle.owner", STRANGER)];
@@ -230,8 +231,9 @@ impl World {
                 "its container is removed"
             }
             5 => {
-                let up = engine.containers.get_mut(&name).filter(|c| c.state.is_up());
-                up.map(|c| c.state = ContainerState::Paused);
+                if let Some(up) = engine.containers.get_mut(&name).filter(|c| c.state.is_up()) {
+                    up.state = ContainerState::Paused;
+                }
                 "its container is paused"
             }
             6 => {
@@ -242,14 +244,16 @@ impl World {
                 "its network is removed"
             }
             7 => {
-                if !engine.containers.contains_key(&name) {
+                let aside = pinacle_core::names::previous(&pod);
+                if ![&name, &aside].iter().any(|c| engine.containers.contains_key(*c)) {
                     let volumes = pinacle_core::names::volumes(&pod);
                     engine.volumes.retain(|volume, _| !volumes.contains(volume));
                 }
                 "its volumes are removed"
             }
             8 => {
-                let held = engine.containers.values().any(|c| c.state.is_up() && Some(c.port) == port);
+                let held =
+                    engine.containers.values().any(|c| c.state.is_up() && Some(c.port) == port);
                 engine.squatted.extend(port.filter(|_| !held).map(|port| port.0));
                 "its port is taken"
             }
@@ -268,7 +272,7 @@ impl World {
         let hosts: Vec<HostId> = self.hosts.keys().cloned().collect();
         let host = pick(&hosts, by).expect("a host");
         if self.hosts[&host].up {
-            self.host_goes_down(&host, by / 2 % 4 == 0)
+            self.host_goes_down(&host, (by / 2).is_multiple_of(4))
         } else {
             self.host_comes_back(&host);
             Ok(())

@@ -9,7 +9,7 @@ use pinacle_protocol::{Desired, HostId, OperationKind, PodId, PodPhase};
 use std::collections::BTreeSet;
 
 /// Far more events than any of the worlds needs to come to rest.
-const ENOUGH: usize = 4_000;
+const ENOUGH: usize = 2_000;
 
 impl World {
     /// Takes every obstacle away and lets everything under way come to its end.

@@ -14,10 +14,16 @@ pub(crate) const SPECS: [(&str, &str); 8] = [
         "services: []\ninstall: make deps\nhooks: {preStart: ./before, postStart: ./after}\n\
          healthChecks: [{command: test -f /tmp/ready}]\n",
     ),
-    ("process", "services: []\nprocesses: [{name: app, startCommand: ./app}]\nenv: {TOKEN: hush}\n"),
+    (
+        "process",
+        "services: []\nprocesses: [{name: app, startCommand: ./app}]\nenv: {TOKEN: hush}\n",
+    ),
     ("larger", "services: []\ntier: dev.large\n"),
     ("image", "services: []\nbaseImage: debian:12\n"),
-    ("image-install", "services: []\nbaseImage: debian:12\ninstall: make all\nhooks: {postStart: ./go}\n"),
+    (
+        "image-install",
+        "services: []\nbaseImage: debian:12\ninstall: make all\nhooks: {postStart: ./go}\n",
+    ),
 ];
 
 pub(crate) fn text(name: &str) -> &'static str {
@@ -29,7 +35,13 @@ pub(crate) fn spec(text: &str) -> PodSpec {
     parsed.spec.unwrap_or_else(|| panic!("{text}: {:?}", parsed.diagnostics))
 }
 
-pub(crate) fn create(id: RequestId, host: &HostId, name: &str, text: &str, source: bool) -> Request {
+pub(crate) fn create(
+    id: RequestId,
+    host: &HostId,
+    name: &str,
+    text: &str,
+    source: bool,
+) -> Request {
     let spec = spec(text);
     Request::Create(Box::new(CreateRequest {
         request_id: id,

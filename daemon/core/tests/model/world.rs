@@ -57,6 +57,9 @@ pub(crate) enum Ending {
     Refused(FailureClass),
 }
 
+/// A request made, and what was answered.
+pub(crate) type Asked = (RequestId, Request, Option<Result<Accepted, ApiError>>);
+
 pub(crate) struct World {
     pub(crate) state: State,
     pub(crate) hosts: BTreeMap<HostId, Engine>,
@@ -69,7 +72,7 @@ pub(crate) struct World {
     pub(crate) unannounced: BTreeSet<HostId>,
     pub(crate) waiting: BTreeSet<ReplyToken>,
     /// Requests made, and what was answered.
-    pub(crate) asked: Vec<(RequestId, Request, Option<Result<Accepted, ApiError>>)>,
+    pub(crate) asked: Vec<Asked>,
     tokens: BTreeMap<ReplyToken, usize>,
     tickets: BTreeSet<Ticket>,
     phases: BTreeMap<PodId, PodPhase>,
@@ -246,14 +249,20 @@ impl World {
 
     /// Ends the call at this place.
     pub(crate) fn end_call(&mut self, index: usize, ending: Ending) -> Result<(), String> {
+        if index >= self.calls.len() {
+            return Err("no call is under way".to_owned());
+        }
         let call = self.calls.remove(index);
         let engine = self.host(&call.host);
-        let ending = if engine.up || ending == Ending::DoneUnknown { ending } else { Ending::Unknown };
+        let ending =
+            if engine.up || ending == Ending::DoneUnknown { ending } else { Ending::Unknown };
         let result = match ending {
             Ending::AsItIs => engine.carry_out(&call.owner, &call.call),
-            Ending::DoneUnknown => engine
-                .carry_out(&call.owner, &call.call)
-                .and(Err::<EngineOutcome, _>(FailureClass::OutcomeUnknown)),
+            Ending::DoneUnknown => {
+                engine
+                    .carry_out(&call.owner, &call.call)
+                    .and(Err::<EngineOutcome, _>(FailureClass::OutcomeUnknown))
+            }
             Ending::Unknown => Err(FailureClass::OutcomeUnknown),
             Ending::Refused(class) => Err(class),
         };
@@ -298,7 +307,11 @@ impl World {
         self.happen(Event::PodObserved { host, pod, observed: taken.map(Box::new) })
     }
 
-    pub(crate) fn go_on_with_host_look(&mut self, index: usize, only_see: bool) -> Result<(), String> {
+    pub(crate) fn go_on_with_host_look(
+        &mut self,
+        index: usize,
+        only_see: bool,
+    ) -> Result<(), String> {
         let (host, taken) = self.host_looks[index].clone();
         let engine = &self.hosts[&host];
         let snapshot = taken.unwrap_or_else(|| engine.look_at_all());

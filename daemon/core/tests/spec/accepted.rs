@@ -17,22 +17,15 @@ fn the_smallest_file_is_all_defaults() {
     assert_eq!(spec.isolation, Isolation::Gvisor);
     assert_eq!(spec.default_port(), 3000);
     let limits = spec.limits();
-    assert_eq!(
-        (limits.cpu_milli, limits.memory_mib, limits.storage_gib),
-        (500, 1024, 10)
-    );
+    assert_eq!((limits.cpu_milli, limits.memory_mib, limits.storage_gib), (500, 1024, 10));
     assert_eq!((limits.pids, limits.nofile), (512, 65536));
 }
 
 #[test]
 fn the_version_may_be_a_number_a_text_or_absent() {
-    for version in [
-        "version: 1.0",
-        "version: 1",
-        "version: \"1.0\"",
-        "version: '1.0'",
-        "tier: dev.small",
-    ] {
+    for version in
+        ["version: 1.0", "version: 1", "version: \"1.0\"", "version: '1.0'", "tier: dev.small"]
+    {
         assert_eq!(accepted(version), PodSpec::default(), "{version}");
     }
 }
@@ -84,10 +77,7 @@ tabs:
 
 #[test]
 fn only_the_terminal_is_without_a_warning() {
-    assert_eq!(
-        accepted("services: [web-terminal]\n").services,
-        [ServiceId::WebTerminal]
-    );
+    assert_eq!(accepted("services: [web-terminal]\n").services, [ServiceId::WebTerminal]);
     for id in ServiceId::all().iter().filter(|id| !id.is_available()) {
         assert_eq!(tolerated(&format!("services: [{id}]\n")).services, [*id]);
     }
@@ -96,22 +86,9 @@ fn only_the_terminal_is_without_a_warning() {
 #[test]
 fn install_may_be_a_text_or_a_list() {
     let joined = Some("uv sync && cd ui && pnpm install");
-    assert_eq!(
-        accepted("install: uv sync && cd ui && pnpm install")
-            .install
-            .as_deref(),
-        joined
-    );
-    assert_eq!(
-        accepted("install: [uv sync, cd ui, pnpm install]")
-            .install
-            .as_deref(),
-        joined
-    );
-    assert_eq!(
-        accepted("install: |\n  a\n  b\n").install.as_deref(),
-        Some("a\nb\n")
-    );
+    assert_eq!(accepted("install: uv sync && cd ui && pnpm install").install.as_deref(), joined);
+    assert_eq!(accepted("install: [uv sync, cd ui, pnpm install]").install.as_deref(), joined);
+    assert_eq!(accepted("install: |\n  a\n  b\n").install.as_deref(), Some("a\nb\n"));
     assert_eq!(accepted("install: []").install, None);
 }
 
@@ -148,11 +125,7 @@ fn the_environment_keeps_values_as_written() {
     two
 ",
     );
-    let env: Vec<(&str, &str)> = spec
-        .env
-        .iter()
-        .map(|(k, v)| (k.as_str(), v.as_str()))
-        .collect();
+    let env: Vec<(&str, &str)> = spec.env.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
     assert_eq!(
         env,
         [
@@ -175,18 +148,10 @@ fn env_values_are_hidden_from_debug_and_known_for_redaction() {
         "env: {API_TOKEN: s3cr, NODE_ENV: development, SHORT: abc, PEM: \"first line\\nsecond line\"}",
     );
     let debug = format!("{spec:?}");
-    assert!(
-        !debug.contains("s3cr") && debug.contains("API_TOKEN"),
-        "{debug}"
-    );
+    assert!(!debug.contains("s3cr") && debug.contains("API_TOKEN"), "{debug}");
     assert_eq!(
         spec.secret_values(),
-        [
-            "first line\nsecond line",
-            "second line",
-            "first line",
-            "s3cr"
-        ]
+        ["first line\nsecond line", "second line", "first line", "s3cr"]
     );
     assert!(spec.without_env_values().env.values().all(String::is_empty));
 }
@@ -201,20 +166,8 @@ fn ports_in_every_spelling() {
   - {name: db_1, internal: 5433, protocol: tcp}
 ",
     );
-    let ports: Vec<_> = spec
-        .ports
-        .iter()
-        .map(|p| (p.name.as_deref(), p.port))
-        .collect();
-    assert_eq!(
-        ports,
-        [
-            (None, 3000),
-            (None, 3001),
-            (Some("api"), 8000),
-            (Some("db_1"), 5433)
-        ]
-    );
+    let ports: Vec<_> = spec.ports.iter().map(|p| (p.name.as_deref(), p.port)).collect();
+    assert_eq!(ports, [(None, 3000), (None, 3001), (Some("api"), 8000), (Some("db_1"), 5433)]);
 }
 
 #[test]
@@ -223,10 +176,7 @@ fn resources_replace_the_tiers_numbers() {
         "tier: dev.xlarge\nresources: {cpuCores: 0.05, memory: 1.5g, storageGb: 5, pids: 100}\n",
     );
     let limits = spec.limits();
-    assert_eq!(
-        (limits.cpu_milli, limits.memory_mib, limits.storage_gib),
-        (50, 1536, 5)
-    );
+    assert_eq!((limits.cpu_milli, limits.memory_mib, limits.storage_gib), (50, 1536, 5));
     assert_eq!((limits.pids, limits.nofile), (100, 65536));
     let spec = accepted("resources: {cpu: 256, memoryMb: \"128\", storage: 20g, nofile: 1024}");
     assert_eq!(spec.limits().cpu_milli, 256_000);
@@ -254,18 +204,12 @@ healthChecks:
     assert_eq!(spec.hooks.pre_start, ["./wait.sh"]);
     assert_eq!(spec.hooks.post_start, ["./migrate", "./seed"]);
     assert_eq!(spec.isolation, Isolation::Runc);
-    assert_eq!(
-        spec.publish,
-        Some(PublishAddress(IpAddr::V6(Ipv6Addr::UNSPECIFIED)))
-    );
+    assert_eq!(spec.publish, Some(PublishAddress(IpAddr::V6(Ipv6Addr::UNSPECIFIED))));
     assert_eq!(
         spec.health_checks[1],
         HealthCheck {
             name: Some("web".to_owned()),
-            probe: Probe::Http {
-                path: "/".to_owned(),
-                port: 3000
-            },
+            probe: Probe::Http { path: "/".to_owned(), port: 3000 },
             interval: Duration::from_secs(60),
             timeout: Duration::from_millis(500),
             retries: 5,

@@ -17,27 +17,15 @@ env: {TOKEN: hunter22, MODE: quick}
 fn check(from: &str, to: &str, expected: &[&str]) {
     let edited = BASE.replace(from, to);
     assert!(from.is_empty() || edited != BASE, "nothing replaced");
-    let edited = if from.is_empty() {
-        format!("{BASE}{to}\n")
-    } else {
-        edited
-    };
+    let edited = if from.is_empty() { format!("{BASE}{to}\n") } else { edited };
     let parsed = pinacle_core::spec::parse(edited.as_bytes());
-    let new = parsed
-        .spec
-        .unwrap_or_else(|| panic!("{}", super::render(&parsed.diagnostics)));
+    let new = parsed.spec.unwrap_or_else(|| panic!("{}", super::render(&parsed.diagnostics)));
     let changes: Vec<String> = diff(&accepted(BASE), &new)
         .changes
         .iter()
         .map(|c| {
             let side = |s: &Option<String>| s.clone().unwrap_or_else(|| "-".to_owned());
-            format!(
-                "{} {} -> {} {:?}",
-                c.path,
-                side(&c.before),
-                side(&c.after),
-                c.impact
-            )
+            format!("{} {} -> {} {:?}", c.path, side(&c.before), side(&c.after), c.impact)
         })
         .collect();
     assert_eq!(changes, expected);
@@ -58,26 +46,14 @@ fn each_key_has_its_impact() {
             "resources.pids 512 -> 1024 UpdateLimits",
         ],
     );
-    check(
-        "",
-        "resources: {nofile: 4096}",
-        &["resources.nofile 65536 -> 4096 Recreate"],
-    );
+    check("", "resources: {nofile: 4096}", &["resources.nofile 65536 -> 4096 Recreate"]);
     check(
         "[web-terminal]",
         "[]",
         &["services web-terminal -> - RestartServices([\"web-terminal\"])"],
     );
-    check(
-        "[web-terminal]",
-        "[web-terminal, redis]",
-        &["services - -> redis None"],
-    );
-    check(
-        "install: make",
-        "install: make all",
-        &["install make -> make all Reinstall"],
-    );
+    check("[web-terminal]", "[web-terminal, redis]", &["services - -> redis None"]);
+    check("install: make", "install: make all", &["install make -> make all Reinstall"]);
     check(
         "./job",
         "./job -v",
@@ -92,24 +68,12 @@ fn each_key_has_its_impact() {
         ],
     );
     check("", "ports: [8000]", &["ports - -> 8000 Nginx"]);
-    check(
-        "",
-        "hooks: {preStart: ./x}",
-        &["hooks.preStart - -> ./x None"],
-    );
+    check("", "hooks: {preStart: ./x}", &["hooks.preStart - -> ./x None"]);
     check("", "baseImage: alpine", &["baseImage - -> alpine Recreate"]);
-    check(
-        "",
-        "isolation: runc",
-        &["isolation gvisor -> runc Recreate"],
-    );
+    check("", "isolation: runc", &["isolation gvisor -> runc Recreate"]);
     check("", "user: dev", &["user - -> dev Recreate"]);
     check("", "workingDir: /x", &["workingDir - -> /x Recreate"]);
-    check(
-        "",
-        "bindAddress: 0.0.0.0",
-        &["bindAddress 127.0.0.1 -> 0.0.0.0 Recreate"],
-    );
+    check("", "bindAddress: 0.0.0.0", &["bindAddress 127.0.0.1 -> 0.0.0.0 Recreate"]);
     check(
         "",
         "healthChecks: [{command: ./ok}]",
@@ -119,27 +83,15 @@ fn each_key_has_its_impact() {
 
 #[test]
 fn saying_the_default_changes_nothing() {
-    check(
-        "",
-        "bindAddress: 127.0.0.1\nisolation: gvisor\nresources: {cpu: 0.5}\nhooks: {}",
-        &[],
-    );
+    check("", "bindAddress: 127.0.0.1\nisolation: gvisor\nresources: {cpu: 0.5}\nhooks: {}", &[]);
 }
 
 #[test]
 fn env_values_are_not_in_the_diff_and_restart_what_sees_them() {
     let all = "RestartServices([\"web-terminal\", \"app\", \"job\"])";
-    check(
-        "hunter22",
-        "hunter23",
-        &[&format!("env.TOKEN set -> changed {all}")],
-    );
+    check("hunter22", "hunter23", &[&format!("env.TOKEN set -> changed {all}")]);
     check(", MODE: quick", "", &[&format!("env.MODE set -> - {all}")]);
-    check(
-        "MODE: quick",
-        "MODE: quick, NEW: x",
-        &[&format!("env.NEW - -> set {all}")],
-    );
+    check("MODE: quick", "MODE: quick, NEW: x", &[&format!("env.NEW - -> set {all}")]);
 }
 
 #[test]
@@ -173,11 +125,6 @@ fn the_summary_of_a_diff() {
     assert_eq!(changes.restarts(), ["app", "job", "web-terminal"]);
     assert!(changes.needs_recreate() && changes.limits_changed() && !changes.install_changed());
     assert!(!changes.is_empty() && !changes.routing_changed());
-    assert!(
-        changes
-            .changes
-            .iter()
-            .any(|c| c.impact == Impact::UpdateLimits)
-    );
+    assert!(changes.changes.iter().any(|c| c.impact == Impact::UpdateLimits));
     assert!(diff(&new, &new).is_empty());
 }

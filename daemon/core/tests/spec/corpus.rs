@@ -31,10 +31,7 @@ fn every_saved_file_has_its_findings() {
     assert!(wrong.is_empty(), "not as expected:\n{}", wrong.join("\n"));
     for name in &names {
         if let Some(input) = name.strip_suffix(".expected") {
-            assert!(
-                names.iter().any(|name| name == input),
-                "{name} belongs to no file"
-            );
+            assert!(names.iter().any(|name| name == input), "{name} belongs to no file");
         }
     }
 }

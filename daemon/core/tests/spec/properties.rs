@@ -28,18 +28,13 @@ fn text() -> impl Strategy<Value = String> {
         any::<String>(),
         "[ -~\n\t\r\u{85}\u{a0}\u{2028}\u{feff}✨é\u{7f}]{1,20}",
     ]
-    .prop_filter("no NUL, not blank", |text| {
-        !text.contains('\0') && !text.trim().is_empty()
-    })
+    .prop_filter("no NUL, not blank", |text| !text.contains('\0') && !text.trim().is_empty())
 }
 
 fn line() -> impl Strategy<Value = String> {
     text()
         .prop_map(|text| {
-            text.chars()
-                .map(|c| if c.is_control() { '.' } else { c })
-                .take(60)
-                .collect::<String>()
+            text.chars().map(|c| if c.is_control() { '.' } else { c }).take(60).collect::<String>()
         })
         .prop_filter("not blank", |text| !text.trim().is_empty())
 }
@@ -52,22 +47,14 @@ fn url() -> impl Strategy<Value = String> {
 }
 
 fn processes() -> impl Strategy<Value = Vec<Process>> {
-    let process = (
-        line(),
-        option::of(line()),
-        text(),
-        option::of(url()),
-        option::of(text()),
-    )
-        .prop_map(
-            |(name, display_name, start_command, url, health_check)| Process {
-                name,
-                display_name,
-                start_command,
-                url,
-                health_check,
-            },
-        );
+    let process = (line(), option::of(line()), text(), option::of(url()), option::of(text()))
+        .prop_map(|(name, display_name, start_command, url, health_check)| Process {
+            name,
+            display_name,
+            start_command,
+            url,
+            health_check,
+        });
     vec(process, 0..4).prop_map(|mut processes| {
         let mut seen = Vec::new();
         processes.retain(|process| {
@@ -114,15 +101,13 @@ fn resources() -> impl Strategy<Value = Resources> {
         option::of(64_u32..=4_194_304),
         option::of(1024_u32..=1_048_576),
     )
-        .prop_map(
-            |(cpu_milli, memory_mib, storage_gib, pids, nofile)| Resources {
-                cpu_milli,
-                memory_mib,
-                storage_gib,
-                pids,
-                nofile,
-            },
-        )
+        .prop_map(|(cpu_milli, memory_mib, storage_gib, pids, nofile)| Resources {
+            cpu_milli,
+            memory_mib,
+            storage_gib,
+            pids,
+            nofile,
+        })
 }
 
 fn health_checks() -> impl Strategy<Value = Vec<HealthCheck>> {
@@ -131,24 +116,16 @@ fn health_checks() -> impl Strategy<Value = Vec<HealthCheck>> {
         ("/[!-~é]{0,20}", 1_u16..).prop_map(|(path, port)| Probe::Http { path, port }),
     ];
     let ms = |low: u64| (low..=3_600_000).prop_map(Duration::from_millis);
-    let check = (
-        option::of(line()),
-        probe,
-        ms(1000),
-        ms(100),
-        1_u32..=100,
-        ms(0),
-    )
-        .prop_map(
-            |(name, probe, interval, timeout, retries, delay)| HealthCheck {
-                name,
-                probe,
-                interval,
-                timeout,
-                retries,
-                delay,
-            },
-        );
+    let check = (option::of(line()), probe, ms(1000), ms(100), 1_u32..=100, ms(0)).prop_map(
+        |(name, probe, interval, timeout, retries, delay)| HealthCheck {
+            name,
+            probe,
+            interval,
+            timeout,
+            retries,
+            delay,
+        },
+    );
     vec(check, 0..3).prop_map(|mut checks| {
         let mut names = Vec::new();
         for check in &mut checks {
@@ -160,11 +137,7 @@ fn health_checks() -> impl Strategy<Value = Vec<HealthCheck>> {
 }
 
 fn tabs() -> impl Strategy<Value = Vec<Tab>> {
-    let tab = (
-        line(),
-        option::of(select(ServiceId::all().to_vec())),
-        option::of(url()),
-    )
+    let tab = (line(), option::of(select(ServiceId::all().to_vec())), option::of(url()))
         .prop_map(|(name, service, url)| Tab { name, service, url });
     vec(tab, 0..3)
 }
@@ -211,10 +184,7 @@ fn spec() -> impl Strategy<Value = PodSpec> {
         tabs: runs.1,
         env: runs.2,
         ports: runs.3,
-        hooks: Hooks {
-            pre_start: runs.4.0,
-            post_start: runs.4.1,
-        },
+        hooks: Hooks { pre_start: runs.4.0, post_start: runs.4.1 },
         health_checks: runs.5,
         working_dir: place.0,
         user: place.1,
@@ -227,25 +197,14 @@ fn spec() -> impl Strategy<Value = PodSpec> {
 fn spans_lie_inside(text: &str, bytes: &[u8]) {
     let parsed = parse(bytes);
     assert_consistent(&parsed);
-    let text = text
-        .strip_prefix('\u{feff}')
-        .unwrap_or(text)
-        .replace("\r\n", "\n")
-        .replace('\r', "\n");
-    let lines: Vec<u32> = text
-        .split('\n')
-        .map(|line| u32::try_from(line.chars().count()).unwrap())
-        .collect();
+    let text =
+        text.strip_prefix('\u{feff}').unwrap_or(text).replace("\r\n", "\n").replace('\r', "\n");
+    let lines: Vec<u32> =
+        text.split('\n').map(|line| u32::try_from(line.chars().count()).unwrap()).collect();
     for d in &parsed.diagnostics {
-        for (line, column) in [
-            (d.span.line, d.span.column),
-            (d.span.end_line, d.span.end_column),
-        ] {
+        for (line, column) in [(d.span.line, d.span.column), (d.span.end_line, d.span.end_column)] {
             let length = lines.get(line as usize - 1).copied();
-            assert!(
-                length.is_some_and(|n| (1..=n + 1).contains(&column)),
-                "{d:?} in {text:?}"
-            );
+            assert!(length.is_some_and(|n| (1..=n + 1).contains(&column)), "{d:?} in {text:?}");
         }
     }
 }

@@ -34,7 +34,8 @@ fn ceiling(status: &str, limits: &str) -> Option<u64> {
 mod tests {
     use super::*;
 
-    const LIMITS: &str = "Limit      Soft Limit  Hard Limit  Units\nMax open files  1024  20000  files\n";
+    const LIMITS: &str =
+        "Limit      Soft Limit  Hard Limit  Units\nMax open files  1024  20000  files\n";
 
     #[test]
     fn only_an_engine_that_cannot_raise_limits_has_a_ceiling() {

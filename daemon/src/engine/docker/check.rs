@@ -16,8 +16,16 @@ use std::path::Path;
 
 /// Every check's name, in the order they build on each other.
 const CHECKS: [&str; 10] = [
-    "engine", "api", "permissions", "storage", "limits", "disk", "image", "gvisor",
-    "gvisor_keeps_files", "dns",
+    "engine",
+    "api",
+    "permissions",
+    "storage",
+    "limits",
+    "disk",
+    "image",
+    "gvisor",
+    "gvisor_keeps_files",
+    "dns",
 ];
 /// Below this a first image and a pod do not fit.
 const LEAST_FREE_BYTES: u64 = 2 << 30;
@@ -69,7 +77,8 @@ fn report(shared: &Shared, checks: Vec<CheckResult>) -> HostReport {
 
 fn unreachable(shared: &Shared, failure: &EngineFailure) -> HostReport {
     let remedy = failure.error.hint.clone().unwrap_or_else(|| "look with `docker info`".to_owned());
-    let mut checks = vec![result("engine", CheckStatus::Failed, failure.error.chain()).mend(&remedy)];
+    let mut checks =
+        vec![result("engine", CheckStatus::Failed, failure.error.chain()).mend(&remedy)];
     checks.extend(CHECKS[1..].iter().map(|name| {
         result(name, CheckStatus::Skipped, "not looked at, because the engine does not answer")
             .mend("mend the engine first")
@@ -138,20 +147,28 @@ fn limits(info: &SystemInfo) -> CheckResult {
         _ => "of unknown version",
     };
     match lacks.as_slice() {
-        [] => result("limits", CheckStatus::Ok, format!("control groups {version} limit everything")),
+        [] => {
+            result("limits", CheckStatus::Ok, format!("control groups {version} limit everything"))
+        }
         // Without it a pod may swap beyond its memory; the limits themselves hold.
         ["swap"] => result("limits", CheckStatus::Warning, "swap of pods cannot be limited")
             .mend("boot the host with swapaccount=1, or without swap"),
-        lacks => result("limits", CheckStatus::Failed, format!("no limits for {}", lacks.join(", ")))
-            .mend("enable these control groups of the kernel (cgroup_enable=… at boot)"),
+        lacks => {
+            result("limits", CheckStatus::Failed, format!("no limits for {}", lacks.join(", ")))
+                .mend("enable these control groups of the kernel (cgroup_enable=… at boot)")
+        }
     }
 }
 
 fn disk(info: &SystemInfo) -> CheckResult {
     let root = info.docker_root_dir.as_deref().unwrap_or_default();
     let Ok(stat) = rustix::fs::statvfs(Path::new(root)) else {
-        return result("disk", CheckStatus::Skipped, format!("{root} cannot be looked at from here"))
-            .mend(format!("look with `sudo df -h {root}`"));
+        return result(
+            "disk",
+            CheckStatus::Skipped,
+            format!("{root} cannot be looked at from here"),
+        )
+        .mend(format!("look with `sudo df -h {root}`"));
     };
     let free = stat.f_bavail.saturating_mul(stat.f_frsize);
     let message = format!("{:.1} GiB free in {root}", free as f64 / f64::from(1 << 30));
@@ -180,13 +197,15 @@ async fn image(shared: &Shared) -> (CheckResult, Option<String>) {
             (result("image", CheckStatus::Ok, format!("{ours} is there")), Some(there))
         }
         Ok((ours, there)) => {
-            let message = format!("{ours} is not there yet; the first pod builds it, which takes minutes");
+            let message =
+                format!("{ours} is not there yet; the first pod builds it, which takes minutes");
             let remedy = "nothing to do; the first pod takes longer than those after it";
             (result("image", CheckStatus::Warning, message).mend(remedy), there)
         }
         Err(failure) => {
             let failure: EngineFailure = failure;
-            let remedy = failure.error.hint.clone().unwrap_or_else(|| "look with `docker images`".into());
+            let remedy =
+                failure.error.hint.clone().unwrap_or_else(|| "look with `docker images`".into());
             (result("image", CheckStatus::Failed, failure.error.chain()).mend(remedy), None)
         }
     }
@@ -214,7 +233,9 @@ async fn gvisor(
     checks: &mut Vec<CheckResult>,
 ) -> Option<String> {
     if isolation::gvisor_names(info).is_empty() && shared.settings.gvisor_runtime.is_none() {
-        checks.push(result("gvisor", CheckStatus::Failed, "Docker has no gVisor runtime").mend(INSTALL));
+        checks.push(
+            result("gvisor", CheckStatus::Failed, "Docker has no gVisor runtime").mend(INSTALL),
+        );
         skip(checks, 1, "there is no gVisor to try", INSTALL);
         return None;
     }
@@ -246,7 +267,13 @@ fn skip(checks: &mut Vec<CheckResult>, from: usize, message: &str, remedy: &str)
 
 /// Says for one promise which runtimes keep it. The chosen runtime's word decides;
 /// others that fail are worth knowing.
-fn finding(name: &str, promise: Promise, at: usize, tried: &Tried, info: &SystemInfo) -> CheckResult {
+fn finding(
+    name: &str,
+    promise: Promise,
+    at: usize,
+    tried: &Tried,
+    info: &SystemInfo,
+) -> CheckResult {
     let mut words = Vec::new();
     let mut remedy = None;
     for verdict in &tried.verdicts {
@@ -320,11 +347,9 @@ mod tests {
                 runtime: (*runtime).to_owned(),
                 result: match broken {
                     None => Ok(Vec::new()),
-                    Some(promise) => Err(Flaw {
-                        promise: *promise,
-                        reason: "why".into(),
-                        remedy: "how".into(),
-                    }),
+                    Some(promise) => {
+                        Err(Flaw { promise: *promise, reason: "why".into(), remedy: "how".into() })
+                    }
                 },
             })
             .collect();

@@ -103,10 +103,7 @@ pub(super) fn view(greeting: &Greeting) -> EngineView {
 
 /// Returns the ranges that pods must keep out of: what the host routes and what other
 /// networks have, but not our own networks'.
-fn foreign_ranges(
-    mut ranges: Vec<(Ipv4Addr, u8)>,
-    networks: &[Network],
-) -> Vec<(Ipv4Addr, u8)> {
+fn foreign_ranges(mut ranges: Vec<(Ipv4Addr, u8)>, networks: &[Network]) -> Vec<(Ipv4Addr, u8)> {
     let is_ours = |n: &Network| n.labels.as_ref().is_some_and(|l| l.contains_key(LABEL_POD));
     let ours: Vec<_> = networks
         .iter()

@@ -1,8 +1,6 @@
 //! Making a pod's container.
 
-use super::client::{
-    Act, CALL_LIMIT, Shared, change, gone_is_fine, is_ours, look_for,
-};
+use super::client::{Act, CALL_LIMIT, Shared, change, gone_is_fine, is_ours, look_for};
 use super::error::{not_ours, permanent, retryable};
 use super::line::{Line, bytes_option, cpus_option};
 use super::{LABEL_RUNTIME, label_options};
@@ -42,6 +40,10 @@ const NO_NEW_PRIVILEGES: &str = "no-new-privileges";
 const HOST_GATEWAY: &str = "host.docker.internal:host-gateway";
 /// The pod's own services log inside; this is only what its first process says.
 const LOG_OPTIONS: [(&str, &str); 2] = [("max-size", "1m"), ("max-file", "2")];
+/// Threads of the host that one process inside gVisor takes, its kernel's own among
+/// them: 10 were measured with plain `sleep`s. The limit counts those of the host, and
+/// the sandbox ends with a panic, taking every process along, when it gets no more.
+const SANDBOX_THREADS: u64 = 16;
 /// The engine's plain runtime, by the name it gives it.
 pub(super) const PLAIN_RUNTIME: &str = "runc";
 /// Where Nginx listens inside.
@@ -111,7 +113,8 @@ pub(super) async fn ensure(
     let mut plan = plan.clone();
     let ceiling = super::ceiling::open_files(shared.settings.socket.as_deref());
     if let Some(most) = ceiling.filter(|most| *most < plan.limits.nofile) {
-        let text = format!("the engine cannot give more than {most} open files; the pod gets these");
+        let text =
+            format!("the engine cannot give more than {most} open files; the pod gets these");
         journal.note(text).await;
         plan.limits.nofile = most;
     }
@@ -162,8 +165,7 @@ async fn create(
     journal: &PodJournal,
     plan: &ContainerPlan,
 ) -> Result<(), EngineFailure> {
-    let options =
-        CreateContainerOptions { name: Some(plan.name.clone()), platform: String::new() };
+    let options = CreateContainerOptions { name: Some(plan.name.clone()), platform: String::new() };
     let act = Act {
         point: "create_container",
         doing: format!("failed to create the container {}", plan.name),

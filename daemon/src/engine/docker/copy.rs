@@ -83,7 +83,8 @@ impl Packer {
         let mut waiting = vec![(from.to_owned(), inside.to_owned())];
         let mut first = true;
         while let Some((from, inside)) = waiting.pop() {
-            let entries = fs::read_dir(&from).and_then(|entries| entries.collect::<Result<Vec<_>, _>>());
+            let entries =
+                fs::read_dir(&from).and_then(|entries| entries.collect::<Result<Vec<_>, _>>());
             let mut entries = match entries {
                 Ok(entries) => entries,
                 Err(error) if first => return Err(error),
@@ -310,7 +311,10 @@ mod tests {
         assert!(!found.contains_key("target/o"));
         assert_eq!(packed.files, 5);
         let report = packed.report();
-        assert!(report.contains("left out: __pycache__ (1), node_modules (1), target (1)"), "{report}");
+        assert!(
+            report.contains("left out: __pycache__ (1), node_modules (1), target (1)"),
+            "{report}"
+        );
         assert!(report.contains("socket: neither file"), "{report}");
     }
 

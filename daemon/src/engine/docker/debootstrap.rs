@@ -171,7 +171,8 @@ async fn import(
     archive: &Path,
 ) -> Result<(), EngineFailure> {
     let file = tokio::fs::File::open(archive).await.map_err(|error| broken(&error))?;
-    let body = bollard::body_try_stream(tokio_util::io::ReaderStream::with_capacity(file, 64 * 1024));
+    let body =
+        bollard::body_try_stream(tokio_util::io::ReaderStream::with_capacity(file, 64 * 1024));
     let options = CreateImageOptions {
         from_src: Some("-".to_owned()),
         repo: Some(LOCAL_BASE.0.to_owned()),

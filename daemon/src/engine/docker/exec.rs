@@ -266,9 +266,7 @@ pub(super) async fn step(
     let exec = Exec {
         container,
         user: Some("root"),
-        command: words(&[
-            POD_PROGRAM, "step", key, "--dir", dir, "--user", user, "--", command,
-        ]),
+        command: words(&[POD_PROGRAM, "step", key, "--dir", dir, "--user", user, "--", command]),
         container_line: Some(command.clone()),
         label: Some(label.clone()),
         point: "run",

@@ -85,7 +85,8 @@ pub(super) async fn choose(
     if isolation == Isolation::Runc {
         return Ok(EngineOutcome::Isolation { runtime: None, resolvers: Vec::new() });
     }
-    let (task_shared, task_journal, image) = (Arc::clone(shared), journal.clone(), image.to_owned());
+    let (task_shared, task_journal, image) =
+        (Arc::clone(shared), journal.clone(), image.to_owned());
     // Runs on when the pod that asked is given up: a test container must not be left behind,
     // and the next pod asks the same.
     let task = spawn_try(async move { cached(&task_shared, Some(&task_journal), &image).await });
@@ -304,9 +305,7 @@ mod tests {
     fn info(runtimes: &[(&str, &str)]) -> SystemInfo {
         let runtime = |path: &str| Runtime { path: Some(path.to_owned()), ..Default::default() };
         SystemInfo {
-            runtimes: Some(
-                runtimes.iter().map(|(n, p)| ((*n).to_owned(), runtime(p))).collect(),
-            ),
+            runtimes: Some(runtimes.iter().map(|(n, p)| ((*n).to_owned(), runtime(p))).collect()),
             ..Default::default()
         }
     }
@@ -336,7 +335,8 @@ mod tests {
 
     #[test]
     fn a_stub_on_this_machine_is_no_name_server_for_pods() {
-        let text = "# x\nnameserver 127.0.0.53\nnameserver 192.0.2.1\nsearch a\nnameserver fe80::1%2\n";
+        let text =
+            "# x\nnameserver 127.0.0.53\nnameserver 192.0.2.1\nsearch a\nnameserver fe80::1%2\n";
         assert_eq!(parse_resolvers(text), ["192.0.2.1".parse::<IpAddr>().expect("an address")]);
         assert!(parse_resolvers("nameserver 127.0.0.53").is_empty());
     }

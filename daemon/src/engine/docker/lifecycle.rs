@@ -1,7 +1,7 @@
 //! Starting, stopping, renaming, changing and removing containers.
 
 use super::client::{Act, CALL_LIMIT, RUNTIME_LIMIT, Shared, change, gone_is_fine, look};
-use super::container::{inspect, inspect_ours, signed, status};
+use super::container::{host_pids, inspect, inspect_ours, signed, status};
 use super::error::{Answer, not_ours, read, retryable};
 use super::line::{Line, bytes_option, cpus_option};
 use crate::journal::PodJournal;
@@ -23,6 +23,7 @@ const REMOVAL_POLL: Duration = Duration::from_millis(50);
 
 /// One pod's containers, its journal beside them.
 pub(super) struct Lifecycle<'a> {
+    shared: &'a Shared,
     docker: Docker,
     owner: &'a Ownership,
     journal: &'a PodJournal,
@@ -32,11 +33,11 @@ type Outcome = Result<EngineOutcome, EngineFailure>;
 
 impl<'a> Lifecycle<'a> {
     pub(super) fn new(
-        shared: &Shared,
+        shared: &'a Shared,
         owner: &'a Ownership,
         journal: &'a PodJournal,
     ) -> Result<Self, EngineFailure> {
-        Ok(Self { docker: shared.docker()?, owner, journal })
+        Ok(Self { shared, docker: shared.docker()?, owner, journal })
     }
 
     async fn act(
@@ -103,7 +104,8 @@ impl<'a> Lifecycle<'a> {
         let call = gone_is_fine(self.docker.stop_container(name, Some(options)));
         let line = Line::docker(&["stop"]).opt("--time", seconds.to_string()).arg(name);
         let doing = format!("failed to stop the container {name}");
-        self.act("stop_container", doing, line, grace + RUNTIME_LIMIT, already_is_fine(call)).await?;
+        self.act("stop_container", doing, line, grace + RUNTIME_LIMIT, already_is_fine(call))
+            .await?;
         Ok(EngineOutcome::Done)
     }
 
@@ -129,15 +131,17 @@ impl<'a> Lifecycle<'a> {
 
     /// Changes what a container may use.
     pub(super) async fn update(&self, name: &str, limits: ContainerLimits) -> Outcome {
-        if inspect_ours(&self.docker, self.owner, name).await?.is_none() {
+        let Some(found) = inspect_ours(&self.docker, self.owner, name).await? else {
             return Err(missing(name));
-        }
+        };
+        let runtime = found.host_config.as_ref().and_then(|host| host.runtime.as_deref());
+        let pids = host_pids(self.shared, runtime, limits.pids);
         let memory = signed(limits.memory_bytes);
         let body = ContainerUpdateBody {
             nano_cpus: Some(signed(limits.cpu_milli.saturating_mul(1_000_000))),
             memory: Some(memory),
             memory_swap: Some(memory),
-            pids_limit: Some(signed(limits.pids)),
+            pids_limit: Some(signed(pids)),
             ..Default::default()
         };
         let text = bytes_option(limits.memory_bytes);
@@ -145,7 +149,7 @@ impl<'a> Lifecycle<'a> {
             .opt("--cpus", cpus_option(limits.cpu_milli))
             .opt("--memory", &text)
             .opt("--memory-swap", &text)
-            .opt("--pids-limit", limits.pids.to_string())
+            .opt("--pids-limit", pids.to_string())
             .arg(name);
         let call = self.docker.update_container(name, body);
         let doing = format!("failed to change the limits of the container {name}");
@@ -195,9 +199,7 @@ pub(super) fn missing(name: &str) -> EngineFailure {
     }
 }
 
-async fn already_is_fine(
-    call: impl Future<Output = Result<(), Error>>,
-) -> Result<(), Error> {
+async fn already_is_fine(call: impl Future<Output = Result<(), Error>>) -> Result<(), Error> {
     match call.await {
         Err(error) if read(&error) == Answer::AlreadySo => Ok(()),
         result => result,

@@ -169,9 +169,7 @@ async fn carry_out(
         EngineCall::CreateVolumes { names, labels } => {
             volume::ensure(shared, owner, journal, &names, &labels).await
         }
-        EngineCall::CreateContainer(plan) => {
-            container::ensure(shared, owner, journal, &plan).await
-        }
+        EngineCall::CreateContainer(plan) => container::ensure(shared, owner, journal, &plan).await,
         EngineCall::StartContainer { name } => life()?.start(&name).await,
         EngineCall::AwaitReady { name, publish, port, timeout_ms } => {
             ready::wait(shared, &name, publish, port, Duration::from_millis(timeout_ms)).await
@@ -194,9 +192,7 @@ async fn carry_out(
         EngineCall::UpdateLimits { name, limits } => life()?.update(&name, limits).await,
         EngineCall::RemoveContainer { name } => life()?.remove(&name).await,
         EngineCall::RemoveNetwork { name } => network::remove(shared, owner, journal, &name).await,
-        EngineCall::RemoveVolumes { names } => {
-            volume::remove(shared, owner, journal, &names).await
-        }
+        EngineCall::RemoveVolumes { names } => volume::remove(shared, owner, journal, &names).await,
     }
 }
 

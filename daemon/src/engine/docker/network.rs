@@ -189,16 +189,16 @@ async fn disconnect(
     container: &str,
     container_name: &str,
 ) -> Result<(), EngineFailure> {
-    let call = docker.inspect_container(
-        container,
-        None::<bollard::query_parameters::InspectContainerOptions>,
-    );
+    let call = docker
+        .inspect_container(container, None::<bollard::query_parameters::InspectContainerOptions>);
     let found = look_for("failed to look at a container", call).await?;
     let labels = found.as_ref().and_then(|c| c.config.as_ref()).and_then(|c| c.labels.as_ref());
     if found.is_some() && !is_ours(labels, owner) {
         let mut failure = permanent(
             ErrorKind::Conflict,
-            format!("the container {container_name}, which is not this pod's, is on the network {name}"),
+            format!(
+                "the container {container_name}, which is not this pod's, is on the network {name}"
+            ),
         );
         failure.error.hint =
             Some(format!("take it off with `docker network disconnect {name} {container_name}`"));

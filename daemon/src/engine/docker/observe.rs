@@ -1,13 +1,14 @@
 //! What of Pinacle's is on a host, from three lists; single containers are looked
 //! at only for what a list does not say.
 
+use super::LABEL_RUNTIME;
 use super::client::{Shared, filter, lock, look};
 use super::container::{PLAIN_RUNTIME, inspect, published_port};
 use super::network::subnet_of;
-use super::LABEL_RUNTIME;
 use bollard::Docker;
 use bollard::models::{
-    ContainerInspectResponse, ContainerSummary, ContainerSummaryStateEnum as Listed, Network, Volume,
+    ContainerInspectResponse, ContainerSummary, ContainerSummaryStateEnum as Listed, Network,
+    Volume,
 };
 use bollard::query_parameters::{ListContainersOptions, ListNetworksOptions, ListVolumesOptions};
 use futures::{StreamExt, TryStreamExt, stream};
@@ -275,7 +276,8 @@ mod tests {
     const POD: &str = "abcdefghij234567";
 
     fn listed(name: &str, state: Listed, status: &str) -> ContainerSummary {
-        let labels = [(LABEL_POD, POD), (LABEL_OWNER, "o"), (LABEL_PORT, "30001"), (LABEL_RUNTIME, "runsc")];
+        let labels =
+            [(LABEL_POD, POD), (LABEL_OWNER, "o"), (LABEL_PORT, "30001"), (LABEL_RUNTIME, "runsc")];
         ContainerSummary {
             id: Some(format!("id-{name}")),
             names: Some(vec![format!("/{name}")]),
@@ -287,11 +289,8 @@ mod tests {
     }
 
     fn fold(containers: Vec<ContainerSummary>) -> Vec<ObservedPod> {
-        let fold = Fold {
-            pods: BTreeMap::new(),
-            looked_at: BTreeMap::new(),
-            gvisor: BTreeSet::new(),
-        };
+        let fold =
+            Fold { pods: BTreeMap::new(), looked_at: BTreeMap::new(), gvisor: BTreeSet::new() };
         fold.done(containers, vec![], vec![]).into_values().collect()
     }
 

@@ -6,6 +6,7 @@ use super::client::{
 };
 use super::container::CAPABILITIES;
 use super::lifecycle::last_log_lines;
+use super::error::{Touch, failure};
 use super::line::Line;
 use crate::journal::PodJournal;
 use bollard::Docker;
@@ -33,7 +34,9 @@ const ALIAS: &str = "pinacle-check";
 /// a sandbox takes a second to start a program.
 const RUN_LIMIT: Duration = Duration::from_secs(60);
 const MEMORY_BYTES: i64 = 256 << 20;
-const PIDS: i64 = 128;
+/// gVisor's own threads count among them, and it ends with a panic when it gets no more:
+/// 128 were not enough for a shell and its children.
+const PIDS: i64 = 2048;
 const LOG_LINES: usize = 40;
 
 /// How to get a gVisor that is fit.
@@ -49,10 +52,10 @@ const SCRIPT: &str = r#"
 if [ -e /opt/.pinacle-check ] && [ -e /root/.pinacle-check ]; then echo kept; exit 0; fi
 mkdir -p /opt /root && echo x >/opt/.pinacle-check && echo x >/root/.pinacle-check || exit 3
 echo started
-query='\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00\x0dpinacle-check\x00\x00\x01\x00\x01'
+query='\x12\x34\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00\x0dpinacle-check\x00\x00\x01\x00\x01'
 ask() {
     if command -v bash >/dev/null 2>&1; then
-        bash -c 'exec 3<>"/dev/udp/$1/53" && printf "$(printf "\\x%02x\\x%02x" $((RANDOM % 256)) $((RANDOM % 256)))$2" >&3 && [ "$(timeout 2 head -c 2 <&3 2>/dev/null | wc -c)" = 2 ]' bash "$1" "$query" 2>/dev/null
+        bash -c 'exec 3<>"/dev/udp/$1/53" && printf "$2" >&3 && [ "$(timeout 2 head -c 2 <&3 2>/dev/null | wc -c)" = 2 ]' bash "$1" "$query" 2>/dev/null
     elif [ "$1" = 127.0.0.11 ] && command -v getent >/dev/null 2>&1; then
         RES_OPTIONS='timeout:1 attempts:1' getent hosts pinacle-check >/dev/null
     else
@@ -61,12 +64,9 @@ ask() {
 }
 if ask 127.0.0.11 || ask 127.0.0.11; then echo engine-dns; exit 0; fi
 for address in $RESOLVERS; do
-    # A path that was set up a moment ago, on a machine that is busy, may refuse at first.
-    for pause in 0 0.2 0.5 1 2 3; do
-        sleep $pause
-        if ask "$address"; then echo "resolver $address"; break; fi
-    done
+    if ask "$address" || ask "$address" || ask "$address"; then echo "resolver $address"; fi
 done
+exit 0
 "#;
 
 /// What was found of one runtime.
@@ -192,8 +192,17 @@ impl<'a> Site<'a> {
     async fn await_end(&self, name: &str) -> Result<(), EngineFailure> {
         let mut ends = self.docker.wait_container(name, None::<WaitContainerOptions>).boxed();
         match tokio::time::timeout(RUN_LIMIT, ends.next()).await {
-            // A code other than zero comes as an error; the log says what is amiss.
-            Ok(_) => Ok(()),
+            Ok(None | Some(Ok(_))) => Ok(()),
+            // The library makes an error of a code other than zero.
+            Ok(Some(Err(Error::DockerContainerWaitError { code, .. }))) => {
+                let said = last_log_lines(&self.docker, name, 1).await.concat();
+                Err(super::error::retryable(format!(
+                    "the test container ended with exit code {code}, its last words: {said:?}"
+                )))
+            }
+            Ok(Some(Err(error))) => {
+                Err(failure("failed to wait for a test container", Touch::Look, &error))
+            }
             Err(_) => Err(super::error::retryable(format!(
                 "the test container was still busy after {} s",
                 RUN_LIMIT.as_secs()

@@ -63,7 +63,8 @@ fn parse(table: &str) -> Vec<(Ipv4Addr, u8)> {
 /// The kernel prints addresses as hexadecimal numbers in the machine's byte order.
 fn parse_line(line: &str) -> Option<(Ipv4Addr, u8)> {
     let fields: Vec<&str> = line.split_ascii_whitespace().collect();
-    let number = |i: usize| u32::from_str_radix(fields.get(i)?, 16).ok().map(|n: u32| n.to_ne_bytes());
+    let number =
+        |i: usize| u32::from_str_radix(fields.get(i)?, 16).ok().map(|n: u32| n.to_ne_bytes());
     let address = Ipv4Addr::from(number(1)?);
     let mask = u32::from_be_bytes(number(7)?);
     (mask != 0).then(|| (address, u8::try_from(mask.leading_ones()).unwrap_or(32)))

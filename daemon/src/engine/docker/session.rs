@@ -71,11 +71,7 @@ pub(super) async fn begin(
     Ok(ExecSession { output: output_rx, input: input_tx, resize: resize_tx })
 }
 
-async fn framed(
-    docker: &Docker,
-    id: &str,
-    doing: &str,
-) -> Result<(Output, Input), EngineFailure> {
+async fn framed(docker: &Docker, id: &str, doing: &str) -> Result<(Output, Input), EngineFailure> {
     let options = StartExecOptions { detach: false, tty: false, output_capacity: Some(64 * 1024) };
     let started = docker.start_exec(id, Some(options)).await;
     match started.map_err(|error| failure(doing, Touch::Change, &error))? {

@@ -142,9 +142,7 @@ async fn archived(shared: &Shared, name: &str) -> Result<Option<String>, EngineF
         }
         Ok(first_file(&archive))
     };
-    tokio::time::timeout(CALL_LIMIT, read)
-        .await
-        .unwrap_or_else(|_| Err(silent(&doing, CALL_LIMIT)))
+    tokio::time::timeout(CALL_LIMIT, read).await.unwrap_or_else(|_| Err(silent(&doing, CALL_LIMIT)))
 }
 
 fn first_file(archive: &[u8]) -> Option<String> {

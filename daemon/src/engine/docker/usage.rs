@@ -28,10 +28,7 @@ pub(super) struct Reading {
 }
 
 /// Asks what these pods use.
-pub(super) async fn usage(
-    shared: &Shared,
-    pods: &[PodId],
-) -> Result<Vec<PodUsage>, EngineFailure> {
+pub(super) async fn usage(shared: &Shared, pods: &[PodId]) -> Result<Vec<PodUsage>, EngineFailure> {
     let docker = shared.docker()?;
     // Cloned first: a stream over borrowed ids is not general enough for a boxed future.
     let asked: Vec<PodId> = pods.to_vec();
@@ -78,12 +75,8 @@ fn fold(shared: &Shared, pod: PodId, stats: &ContainerStatsResponse) -> Option<P
     let (used, limit) = (memory.usage?, memory.limit.unwrap_or(0));
     let cpu_ns = stats.cpu_stats.as_ref()?.cpu_usage.as_ref()?.total_usage?;
     let container = stats.id.clone().unwrap_or_default();
-    let now = Reading {
-        container,
-        cpu_ns,
-        at_ms: shared.settings.clock.monotonic_ms(),
-        milli: None,
-    };
+    let now =
+        Reading { container, cpu_ns, at_ms: shared.settings.clock.monotonic_ms(), milli: None };
     let mut readings = lock(&shared.readings);
     let (kept, milli) = compare(readings.get(pod.as_str()), now);
     readings.insert(pod.to_string(), kept);

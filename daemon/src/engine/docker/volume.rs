@@ -1,6 +1,8 @@
 //! Volumes: what of a pod outlives its container.
 
-use super::client::{Act, CALL_LIMIT, Shared, change, filter, gone_is_fine, is_ours, look, look_for};
+use super::client::{
+    Act, CALL_LIMIT, Shared, change, filter, gone_is_fine, is_ours, look, look_for,
+};
 use super::error::not_ours;
 use super::label_options;
 use super::line::Line;

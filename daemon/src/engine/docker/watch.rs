@@ -30,7 +30,8 @@ pub(super) async fn watch(
     super::client::look("failed to reach the Docker engine", docker.ping()).await?;
     let since_ms = shared.settings.clock.now().0.saturating_sub(OVERLAP_MS);
     let since = format!("{}.{:09}", since_ms / 1000, (since_ms % 1000) * 1_000_000);
-    let options = |filters| EventsOptions { since: Some(since.clone()), until: None, filters: Some(filters) };
+    let options =
+        |filters| EventsOptions { since: Some(since.clone()), until: None, filters: Some(filters) };
 
     let mut of_containers = filter("type", "container");
     of_containers.insert("label".to_owned(), vec![LABEL_POD.to_owned()]);
