@@ -8,6 +8,7 @@
 #   OFFLINE=1 leaves out the checks that need package registries
 #
 # Prints a line `ok` or `FAIL` for each check and `N passed, N failed`; removes every container it made.
+# No `set -e`: every check is made and told, whatever failed before.
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
 runtime=${RUNTIME:-runc}

@@ -83,25 +83,15 @@ async fn serve(args: Args) -> anyhow::Result<()> {
     if let Some(recovery) = &opened.recovered {
         tracing::error!("{recovery}");
     }
-    let limits = JournalLimits {
-        per_command: u64::from(settings.journal.command_mib) << 20,
-        per_pod: u64::from(settings.journal.pod_mib) << 20,
-        keep: Duration::from_secs(u64::from(settings.journal.days) * 86_400),
-        ..JournalLimits::default()
-    };
-    let journal = Journal::open(paths.state_dir.join("journal"), limits, clock.clone())
+    let journal_dir = paths.state_dir.join("journal");
+    let journal = Journal::open(journal_dir, journal_limits(&settings), clock.clone())
         .context("cannot open the journals")?;
-    let ca_bundle = match (&settings.engine.certificates, settings.engine.trust_host_certificates) {
-        (_, false) => CaBundle::None,
-        (Some(path), true) => CaBundle::File(path.clone()),
-        (None, true) => CaBundle::Host,
-    };
     let engine: Arc<dyn Engine> = Arc::new(DockerEngine::new(DockerSettings {
         host: HostId::local(),
         socket: settings.engine.socket.clone(),
         gvisor_runtime: settings.engine.gvisor_runtime.clone(),
         cache_dir: paths.state_dir.join("cache"),
-        ca_bundle,
+        ca_bundle: ca_bundle(&settings),
         owner: opened.owner.clone(),
         clock: clock.clone(),
     }));
@@ -142,6 +132,23 @@ async fn serve(args: Args) -> anyhow::Result<()> {
     }
     drop(opened.lock);
     Ok(result?)
+}
+
+fn journal_limits(settings: &Settings) -> JournalLimits {
+    JournalLimits {
+        per_command: u64::from(settings.journal.command_mib) << 20,
+        per_pod: u64::from(settings.journal.pod_mib) << 20,
+        keep: Duration::from_secs(u64::from(settings.journal.days) * 86_400),
+        ..JournalLimits::default()
+    }
+}
+
+fn ca_bundle(settings: &Settings) -> CaBundle {
+    match (&settings.engine.certificates, settings.engine.trust_host_certificates) {
+        (_, false) => CaBundle::None,
+        (Some(path), true) => CaBundle::File(path.clone()),
+        (None, true) => CaBundle::Host,
+    }
 }
 
 /// The signals that end the daemon. A hang-up is not among them: the daemon

@@ -40,8 +40,9 @@ documentation_tests() {
 
 formatting() { cargo fmt --all --check; }
 clippy() { cargo clippy --workspace --all-targets --all-features --quiet -- -D warnings; }
+# Libraries only: the programs are a few lines around them, and those of the tests have the same names.
 documentation() {
-    RUSTDOCFLAGS='-D warnings' cargo doc --workspace --all-features --no-deps --document-private-items --quiet
+    RUSTDOCFLAGS='-D warnings' cargo doc --workspace --lib --all-features --no-deps --document-private-items --quiet
 }
 dependencies_allowed() { cargo deny --all-features --log-level error check -D unmatched-skip -D unnecessary-skip licenses bans sources; }
 
@@ -61,8 +62,8 @@ scripts() {
     local file files=()
     mapfile -t files < <(scripts_in '(ba|da)?sh( |$)' sh)
     for file in "${files[@]}"; do bash -n "$file"; done
-    # Each file alone: what one part of tests/env defines, another uses.
-    shellcheck --severity=warning --exclude=SC2034,SC2154 "${files[@]}"
+    # Each file alone: what one part of tests/env defines, another uses; what is sourced names no shell.
+    shellcheck --severity=warning --exclude=SC2034,SC2154,SC2148 "${files[@]}"
     note "${#files[@]} shell scripts"
     mapfile -t files < <(scripts_in python3 py)
     for file in "${files[@]}"; do

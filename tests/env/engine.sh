@@ -33,9 +33,19 @@ cgroups_mounted() {
     mount -t cgroup2 cgroup2 /sys/fs/cgroup || complain "the control groups cannot be mounted" "the machine, or the container this runs in, must allow it"
 }
 
+# Two engines in one network share the bridge docker0 and the firewall's chains, and take them from each other.
+no_other_engine() {
+    local pid
+    for pid in $(pidof dockerd || true); do
+        [ "$(readlink "/proc/$pid/ns/net")" != "$(readlink /proc/self/ns/net)" ] ||
+            complain "an engine runs here as process $pid, but does not answer at $1" "set DOCKER_HOST=unix:///path to its socket, or end it"
+    done
+}
+
 engine_start() {
     local socket=$1 data arguments=() pid
     data=$(engine_data)
+    no_other_engine "$socket"
     cgroups_mounted
     mkdir -p "$data" "$(dirname "$socket")"
     [ -s "$data/daemon.json" ] || echo '{}' >"$data/daemon.json"

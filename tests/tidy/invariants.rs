@@ -13,7 +13,8 @@ fn invariants(page: &str) -> Vec<Invariant> {
     let mut found: Vec<Invariant> = Vec::new();
     let lines = page.lines().enumerate().skip_while(|(_, line)| *line != "## Invariants").skip(1);
     for (index, line) in lines.take_while(|(_, line)| !line.starts_with("## ")) {
-        let numbered = line.split_once(". ").is_some_and(|(number, _)| number.parse::<u32>().is_ok());
+        let numbered =
+            line.split_once(". ").is_some_and(|(number, _)| number.parse::<u32>().is_ok());
         if numbered {
             found.push(Invariant { line: index + 1, tests: Vec::new() });
         }
@@ -30,7 +31,9 @@ fn invariants(page: &str) -> Vec<Invariant> {
 fn is_there(files: &[File], test: &str) -> bool {
     let Some((place, name)) = test.rsplit_once("::") else { return false };
     files.iter().filter(|file| file.is_rust() && is_at(&file.path, place)).any(|file| {
-        functions(file).iter().any(|(found, line, _)| found == name && has_test_attribute(file, *line))
+        functions(file)
+            .iter()
+            .any(|(found, line, _)| found == name && has_test_attribute(file, *line))
     })
 }
 
@@ -40,7 +43,11 @@ fn is_at(path: &str, place: &str) -> bool {
 
 fn has_test_attribute(file: &File, line: usize) -> bool {
     let above: Vec<&str> = file.code.lines().take(line - 1).collect();
-    let attributes = above.iter().rev().map(|line| line.trim()).take_while(|line| line.is_empty() || line.starts_with('#'));
+    let attributes = above
+        .iter()
+        .rev()
+        .map(|line| line.trim())
+        .take_while(|line| line.is_empty() || line.starts_with('#'));
     attributes.into_iter().any(|line| line.contains("test]") || line.contains("test("))
 }
 
@@ -52,7 +59,8 @@ fn without_a_test(page: &File, files: &[File]) -> Vec<Offence> {
     let mut offences = Vec::new();
     for Invariant { line, tests } in invariants {
         if tests.is_empty() {
-            offences.push(page.offence(line, "the invariant names no test, as in `test: file::name`"));
+            offences
+                .push(page.offence(line, "the invariant names no test, as in `test: file::name`"));
         }
         for test in tests.iter().filter(|test| !is_there(files, test)) {
             offences.push(page.offence(line, format!("there is no test `{test}`")));
@@ -69,21 +77,36 @@ mod tests {
     #[test]
     fn every_invariant_has_a_test() {
         let files = files();
-        let page = files.iter().find(|file| file.path == "ARCHITECTURE.md").expect("ARCHITECTURE.md");
+        let page =
+            files.iter().find(|file| file.path == "ARCHITECTURE.md").expect("ARCHITECTURE.md");
         accept(&without_a_test(page, &files));
     }
 
+    const NONE: [usize; 0] = [];
+
     fn check(items: &str) -> Vec<usize> {
-        let page = File::new("ARCHITECTURE.md", format!("# A\n## Invariants\n{items}\n## After\n1. no invariant\n"));
+        let page = File::new(
+            "ARCHITECTURE.md",
+            format!("# A\n## Invariants\n{items}\n## After\n1. no invariant\n"),
+        );
         let code = "#[test]\nfn holds() {}\n\nfn no_test() {}\n\n#[tokio::test]\n// Why.\n#[cfg(unix)]\nasync fn later() {}\n";
-        without_a_test(&page, &[File::new("a/tests/queue.rs", code)]).iter().map(|found| found.line).collect()
+        without_a_test(&page, &[File::new("a/tests/queue.rs", code)])
+            .iter()
+            .map(|found| found.line)
+            .collect()
     }
 
     #[test]
     fn an_invariant_without_a_test_is_found() {
-        assert_eq!(check("1. **A.** Long\n   text. `test: queue::holds`\n2. **B.** `test: queue::later`"), []);
+        assert_eq!(
+            check("1. **A.** Long\n   text. `test: queue::holds`\n2. **B.** `test: queue::later`"),
+            NONE
+        );
         assert_eq!(check("1. **A.**\n2. **B.** `test: queue::holds`"), [3]);
-        assert_eq!(check("1. `test: queue::gone`\n2. `test: queue::no_test`\n3. `test: other::holds`"), [3, 4, 5]);
+        assert_eq!(
+            check("1. `test: queue::gone`\n2. `test: queue::no_test`\n3. `test: other::holds`"),
+            [3, 4, 5]
+        );
         assert_eq!(check(""), [0]);
     }
 }

@@ -150,9 +150,10 @@ const CLOCKS: &[Rule] = &[
         words: &["Instant::now", "SystemTime::now", ".elapsed()"],
         places: &[
             "daemon/src/clock.rs",
+            "protocol/src/wire/rpc.rs", // when calls under way are given up
             "daemon/src/rpc/service.rs", // a call's deadline comes as the system's time
-            "tui/src/autostart.rs",      // how long a daemon takes to start
-            "tui/src/prepare.rs",        // how long a step of the preparation takes
+            "tui/src/autostart.rs",     // how long a daemon takes to start
+            "tui/src/prepare.rs",       // how long a step of the preparation takes
             "tui/src/prepare/machine.rs",
             "tui/src/client.rs", // deadlines of calls and reconnecting
             "tui/src/client/stream.rs",
@@ -213,6 +214,7 @@ fn out_of_place(files: &[File], rules: &[Rule]) -> Vec<Offence> {
             }
         }
     }
+    offences.sort_by(|a, b| (&a.path, a.line).cmp(&(&b.path, b.line)));
     offences.dedup();
     offences
 }
@@ -223,17 +225,22 @@ fn is_for_tests(file: &File, line: usize) -> bool {
     file.is_test_line(line) || file.path.starts_with("daemon/src/testing/")
 }
 
-/// Places that a rule names and that are gone would be free again unseen.
+/// A file that is gone, or does no longer what it may, would be free again unseen.
 fn stale_places(files: &[File], rules: &[Rule]) -> Vec<Offence> {
-    let places = rules.iter().flat_map(|rule| rule.places);
-    places
-        .filter(|place| place.ends_with(".rs") && !files.iter().any(|file| file.path == **place))
-        .map(|place| Offence {
-            path: "tests/tidy/places.rs".to_owned(),
-            line: 0,
-            why: format!("{place} is gone: remove it from the rule"),
-        })
-        .collect()
+    let mut offences = Vec::new();
+    for rule in rules {
+        for place in rule.places.iter().filter(|place| place.ends_with(".rs")) {
+            let uses = |file: &File| {
+                named(file).iter().any(|(_, code)| rule.words.iter().any(|w| has_word(code, w)))
+            };
+            if !files.iter().any(|file| file.path == **place && uses(file)) {
+                let why =
+                    format!("{place} needs no place for `{}`: remove it", rule.words.join("`, `"));
+                offences.push(Offence { path: "tests/tidy/places.rs".to_owned(), line: 0, why });
+            }
+        }
+    }
+    offences
 }
 
 fn io_in_core(files: &[File]) -> Vec<Offence> {
@@ -266,7 +273,8 @@ fn has_start(code: &str, word: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::{
-        CLOCKS, LIBRARIES, QUEUES, Rule, TASKS, UNFINISHED, io_in_core, out_of_place, stale_places,
+        CLOCKS, LIBRARIES, QUEUES, Rule, TASKS, Tests, UNFINISHED, io_in_core, out_of_place,
+        stale_places,
     };
     use crate::source::{File, accept, files};
 
@@ -306,6 +314,8 @@ mod tests {
         holds(UNFINISHED);
     }
 
+    const NONE: [usize; 0] = [];
+
     fn lines(rules: &[Rule], path: &str, text: &str) -> Vec<usize> {
         out_of_place(&[File::new(path, text)], rules).iter().map(|offence| offence.line).collect()
     }
@@ -338,8 +348,14 @@ mod tests {
             lines(LIBRARIES, "daemon/src/driver.rs", "use a;\nuse ::{bollard::Docker, b};\n"),
             [2]
         );
-        assert_eq!(lines(LIBRARIES, "daemon/src/engine/a.rs", "use bollard::Docker;"), []);
-        assert_eq!(lines(LIBRARIES, "daemon/src/lib.rs", "use store::SledStore; // sled"), []);
+        assert_eq!(
+            lines(LIBRARIES, "daemon/src/engine/a.rs", "use bollard::Docker;"),
+            Vec::<usize>::new()
+        );
+        assert_eq!(
+            lines(LIBRARIES, "daemon/src/lib.rs", "use store::SledStore; // sled"),
+            Vec::<usize>::new()
+        );
         assert_eq!(
             lines(LIBRARIES, "tui/src/client/a.rs", "use tarpc::{server::Channel, context};"),
             [1]
@@ -356,17 +372,24 @@ mod tests {
         assert_eq!(lines(QUEUES, "daemon/src/driver.rs", &text), [2, 8]);
         assert_eq!(lines(TASKS, "daemon/src/driver.rs", &text), [3]);
         assert_eq!(lines(CLOCKS, "daemon/src/driver.rs", &text), [4]);
-        assert_eq!(lines(CLOCKS, "daemon/src/clock.rs", &text), []);
+        assert_eq!(lines(CLOCKS, "daemon/src/clock.rs", &text), NONE);
     }
 
     #[test]
     fn what_is_unfinished_is_found() {
         let text = "fn a() { b().unwrap(); }\nfn c() { todo!() }\n#[cfg(test)]\nmod t {\n    #[ignore = \"x\"]\n    fn d() { b().unwrap(); }\n}\n";
-        assert_eq!(lines(UNFINISHED, "a/src/a.rs", text), [2, 5, 1].map(|line| line));
+        assert_eq!(lines(UNFINISHED, "a/src/a.rs", text), [1, 2, 5]);
     }
 
     #[test]
-    fn a_place_that_is_gone_is_found() {
-        assert_eq!(stale_places(&[File::new("daemon/src/clock.rs", "")], CLOCKS).len(), 10);
+    fn a_place_that_needs_none_is_found() {
+        const RULE: &[Rule] = &[Rule {
+            words: &["b"],
+            places: &["a.rs", "c.rs", "d/"],
+            why: "",
+            tests: Tests::Bound,
+        }];
+        let check = |text: &str| stale_places(&[File::new("a.rs", text)], RULE).len();
+        assert_eq!((check("use b;\n"), check("use c; // b\n")), (1, 2));
     }
 }

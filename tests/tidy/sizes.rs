@@ -14,13 +14,17 @@ fn long_files(files: &[File]) -> Vec<Offence> {
     for file in files.iter().filter(|file| file.is_rust()) {
         let (tests, others) = file.split_count();
         if others > FILE_CAP {
-            offences.push(
-                file.offence(0, format!("{others} lines besides tests, {FILE_CAP} allowed: split it by noun")),
-            );
+            offences.push(file.offence(
+                0,
+                format!("{others} lines besides tests, {FILE_CAP} allowed: split it by noun"),
+            ));
         }
         if tests + others > FILE_CAP_WITH_TESTS {
             let all = tests + others;
-            offences.push(file.offence(0, format!("{all} lines with tests, {FILE_CAP_WITH_TESTS} allowed: split it")));
+            offences.push(file.offence(
+                0,
+                format!("{all} lines with tests, {FILE_CAP_WITH_TESTS} allowed: split it"),
+            ));
         }
     }
     offences
@@ -36,7 +40,8 @@ pub(crate) fn functions(file: &File) -> Vec<(String, usize, usize)> {
             continue;
         }
         let rest = &code[at + 3..];
-        let name: String = rest.chars().take_while(|c| c.is_alphanumeric() || matches!(c, '_' | '#')).collect();
+        let name: String =
+            rest.chars().take_while(|c| c.is_alphanumeric() || matches!(c, '_' | '#')).collect();
         if name.is_empty() {
             continue;
         }
@@ -51,7 +56,12 @@ fn long_functions(files: &[File]) -> Vec<Offence> {
         for (name, first, last) in functions(file) {
             let lines = last - first + 1;
             if lines > FUNCTION_CAP {
-                offences.push(file.offence(first, format!("`{name}` has {lines} lines, {FUNCTION_CAP} allowed")));
+                offences.push(
+                    file.offence(
+                        first,
+                        format!("`{name}` has {lines} lines, {FUNCTION_CAP} allowed"),
+                    ),
+                );
             }
         }
     }
@@ -76,10 +86,17 @@ mod tests {
     #[test]
     fn a_long_file_is_found() {
         let check = |lines: usize, tests: usize| {
-            let text = format!("{}#[cfg(test)]\nmod tests {{\n{}}}\n", "x;\n".repeat(lines), "y;\n".repeat(tests));
+            let text = format!(
+                "{}#[cfg(test)]\nmod tests {{\n{}}}\n",
+                "x;\n".repeat(lines),
+                "y;\n".repeat(tests)
+            );
             long_files(&[File::new("a/src/b.rs", text)]).len()
         };
-        assert_eq!((check(400, 197), check(401, 0), check(400, 198), check(401, 198)), (0, 1, 1, 2));
+        assert_eq!(
+            (check(400, 197), check(401, 0), check(400, 198), check(401, 198)),
+            (0, 1, 1, 2)
+        );
         assert_eq!(long_files(&[File::new("a/tests/b.rs", "x;\n".repeat(600))]), []);
         assert_eq!(long_files(&[File::new("a/tests/b.rs", "x;\n".repeat(601))]).len(), 1);
     }
@@ -87,7 +104,9 @@ mod tests {
     #[test]
     fn a_long_function_is_found_whatever_its_strings_say() {
         let body = "    let x = \"}\"; // }\n    let y = r#\"}\"#;\n    let z = '}';\n";
-        let text = |times: usize| format!("fn long<'a>(x: [u8; 4]) {{\n{}}}\nfn short() {{}}\n", body.repeat(times));
+        let text = |times: usize| {
+            format!("fn long<'a>(x: [u8; 4]) {{\n{}}}\nfn short() {{}}\n", body.repeat(times))
+        };
         assert_eq!(long_functions(&[File::new("a.rs", text(19))]), []);
         let found = long_functions(&[File::new("a.rs", text(20))]);
         assert_eq!((found.len(), found[0].line), (1, 1));
@@ -96,7 +115,10 @@ mod tests {
 
     #[test]
     fn function_pointers_and_declarations_are_no_bodies() {
-        let file = File::new("a.rs", "type F = fn (u8);\ntrait T {\n    fn a(&self);\n    fn b(&self) {\n    }\n}\n");
+        let file = File::new(
+            "a.rs",
+            "type F = fn (u8);\ntrait T {\n    fn a(&self);\n    fn b(&self) {\n    }\n}\n",
+        );
         let found = functions(&file);
         assert_eq!(found, [("a".to_owned(), 3, 3), ("b".to_owned(), 4, 5)]);
     }

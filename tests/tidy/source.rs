@@ -157,8 +157,7 @@ mod tests {
 
     #[test]
     fn inline_tests_are_told_from_the_rest() {
-        let text =
-            "fn a() {}\n#[cfg(test)]\nmod tests {\n    fn b() { \"}\"; }\n}\nfn c() {}\n#[cfg(test)]\nmod more;\n";
+        let text = "fn a() {}\n#[cfg(test)]\nmod tests {\n    fn b() { \"}\"; }\n}\nfn c() {}\n#[cfg(test)]\nmod more;\n";
         let file = File::new("x/src/a.rs", text);
         let tests: Vec<usize> = (1..=8).filter(|line| file.is_test_line(*line)).collect();
         assert_eq!(tests, [2, 3, 4, 5, 7, 8]);

@@ -6,14 +6,17 @@ use crate::source::{File, line_of};
 /// Returns what the code names, each with its line: all lines without spaces,
 /// and each path of a `use` in full.
 pub(crate) fn named(file: &File) -> Vec<(usize, String)> {
-    let mut found: Vec<(usize, String)> =
-        file.code_lines().map(|(line, code)| (line, code.split_whitespace().collect::<Vec<_>>().join(" "))).collect();
+    let mut found: Vec<(usize, String)> = file
+        .code_lines()
+        .map(|(line, code)| (line, code.split_whitespace().collect::<Vec<_>>().join(" ")))
+        .collect();
     for (at, _) in file.code.match_indices("use ") {
         if file.code[..at].chars().next_back().is_some_and(|c| c.is_alphanumeric() || c == '_') {
             continue;
         }
         let Some(end) = file.code[at..].find(';') else { continue };
-        let tree: String = file.code[at + 4..at + end].split_whitespace().collect::<Vec<_>>().join(" ");
+        let tree: String =
+            file.code[at + 4..at + end].split_whitespace().collect::<Vec<_>>().join(" ");
         let line = line_of(&file.code, at);
         if tree.contains('{') {
             found.extend(spelled_out(&tree).into_iter().map(|path| (line, path)));
@@ -71,15 +74,21 @@ mod tests {
 
     #[test]
     fn braces_hide_no_path() {
-        let file = File::new("a.rs", "use std::{\n    env,\n    fs::{self, File},\n};\nlet reuse x;\n");
-        let found: Vec<String> = named(&file).into_iter().filter(|(line, _)| *line == 1).map(|(_, path)| path).collect();
+        let file =
+            File::new("a.rs", "use std::{\n    env,\n    fs::{self, File},\n};\nlet reuse x;\n");
+        let found: Vec<String> =
+            named(&file).into_iter().filter(|(line, _)| *line == 1).map(|(_, path)| path).collect();
         assert_eq!(found, ["use std::{", "std::env", "std::fs::self", "std::fs::File"]);
     }
 
     #[test]
     fn words_are_whole() {
         assert!(has_word("use sled::Db", "sled") && has_word("::sled::open", "sled"));
-        assert!(!has_word("SledStore", "sled") && !has_word("bobsledded", "sled") && !has_word("sled_store", "sled"));
+        assert!(
+            !has_word("SledStore", "sled")
+                && !has_word("bobsledded", "sled")
+                && !has_word("sled_store", "sled")
+        );
         assert!(has_word("x.unwrap()", ".unwrap()"));
     }
 }

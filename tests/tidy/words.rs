@@ -7,6 +7,7 @@ use crate::source::{File, Offence};
 const WORDS: &[&str] = &[
     concat!("/wo", "rk/"),
     concat!("/fa", "rm/"),
+    concat!("artifac", "tory"),
     concat!("/root/.", "cargo"),
     concat!("/tmp/", "target-"),
     concat!("as an ", "ai "),
@@ -17,7 +18,6 @@ const WORDS: &[&str] = &[
     concat!("this ", "conversation"),
     concat!("previous ", "session"),
     concat!("earlier ", "session"),
-    concat!("another ", "session"),
     concat!("in this ", "session"),
     concat!("helper ", "session"),
     concat!("the ", "brief"),
@@ -32,7 +32,9 @@ fn said(files: &[File]) -> Vec<Offence> {
         for (index, line) in file.text.lines().enumerate() {
             let line = line.to_lowercase();
             for word in WORDS.iter().filter(|word| begins_a_word(&line, word)) {
-                offences.push(file.offence(index + 1, format!("`{word}` is nothing for a public repository")));
+                offences.push(
+                    file.offence(index + 1, format!("`{word}` is nothing for a public repository")),
+                );
             }
         }
     }
@@ -60,7 +62,11 @@ mod tests {
     #[test]
     fn what_is_private_is_found() {
         for word in WORDS {
-            assert_eq!(said(&[File::new("a.md", format!("x\n({})\n", word.to_uppercase()))]).len(), 1, "{word}");
+            assert_eq!(
+                said(&[File::new("a.md", format!("x\n({})\n", word.to_uppercase()))]).len(),
+                1,
+                "{word}"
+            );
         }
         assert_eq!(said(&[File::new("a.md", "cd /workspace; ls /home/me/work/x\n")]), []);
     }

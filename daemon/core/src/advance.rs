@@ -52,7 +52,7 @@ impl State {
                         return;
                     }
                 }
-                (None, queued) if !pod.fresh && !self.is_deletion(queued.as_ref()) => {
+                (None, queued) if !pod.fresh && self.needs_look(queued.as_ref()) => {
                     return self.look(id);
                 }
                 (None, Some(queued)) => self.activate(now, id, &queued),
@@ -65,9 +65,11 @@ impl State {
         }
     }
 
-    fn is_deletion(&self, operation: Option<&OperationId>) -> bool {
+    /// Returns whether what is there decides what this operation, or reconcile, does.
+    fn needs_look(&self, operation: Option<&OperationId>) -> bool {
         let record = operation.and_then(|operation| self.operations.get(operation));
-        record.is_some_and(|record| record.kind == OperationKind::Delete)
+        let blind = |kind| matches!(kind, OperationKind::Stop | OperationKind::Delete);
+        !record.is_some_and(|record| blind(record.kind))
     }
 
     /// Has the pod looked at, unless it is being looked at already.

@@ -81,7 +81,8 @@ impl State {
             return Ok(());
         };
         let Some(pod) = self.pods.get(id) else { return Ok(()) };
-        let up = pod.container().is_some_and(|c| c.state.is_up());
+        let unknown = asked == OperationKind::Stop && !pod.fresh;
+        let up = unknown || pod.container().is_some_and(|c| c.state.is_up());
         let kind = match asked {
             OperationKind::Create | OperationKind::Start | OperationKind::Recreate => {
                 self.way_up(pod)

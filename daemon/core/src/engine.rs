@@ -4,8 +4,14 @@
 //! whoever carries it out looks at the host first and does only what is
 //! missing, so that a call whose outcome was lost is settled by asking again.
 
+mod observed;
+
+pub use observed::{
+    ContainerState, HostSnapshot, ObservedContainer, ObservedLabels, ObservedPod,
+};
+
 use crate::podconfig::PodConfig;
-use pinacle_protocol::{ApiError, EngineView, HostPort, Isolation, OwnerId, PodId, Revision, Slug};
+use pinacle_protocol::{ApiError, EngineView, HostPort, Isolation, OwnerId, PodId};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
@@ -313,97 +319,6 @@ pub struct HostFacts {
     /// IPv4 ranges the host itself routes or its other networks use, as network
     /// and prefix length; pods keep out of them. Pinacle's own are not among them.
     pub routes: Vec<(Ipv4Addr, u8)>,
-}
-
-/// A container's state, as the engine says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum ContainerState {
-    /// Made and never started.
-    Created,
-    /// Running (or restarting by the engine's own policy).
-    Running,
-    /// Frozen by `docker pause`.
-    Paused,
-    /// Ended.
-    Exited,
-    /// Being removed, or broken beyond use.
-    Dead,
-}
-
-impl ContainerState {
-    /// Returns whether its processes are there, frozen or not.
-    pub fn is_up(self) -> bool {
-        matches!(self, Self::Running | Self::Paused)
-    }
-
-    /// Returns whether it ran once and can again: its files are then worth keeping.
-    pub fn has_run(self) -> bool {
-        matches!(self, Self::Running | Self::Paused | Self::Exited)
-    }
-}
-
-/// A container as seen.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ObservedContainer {
-    /// Its name, without the engine's leading slash.
-    pub name: String,
-    /// Its state.
-    pub state: ContainerState,
-    /// Its last exit code, once it has ended.
-    pub exit_code: Option<i64>,
-    /// Whether the kernel killed it for memory.
-    pub oom_killed: bool,
-    /// The published port it is set to, running or not.
-    pub port: Option<HostPort>,
-    /// How it is isolated, by its runtime's name.
-    pub isolation: Isolation,
-    /// The runtime's name.
-    pub runtime: String,
-    /// The image reference it was made from.
-    pub image: String,
-}
-
-/// What of one pod was seen on a host. Objects without a legible pod label are
-/// nobody's and never reported.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ObservedPod {
-    /// From its label.
-    pub id: PodId,
-    /// From its label, as text because another program may have written it.
-    pub owner: String,
-    /// The container under the pod's own name, if there is one.
-    pub container: Option<ObservedContainer>,
-    /// A container kept aside while it is being replaced, if there is one.
-    pub previous: Option<ObservedContainer>,
-    /// The network's range, if the network is there.
-    pub network: Option<Subnet>,
-    /// The volumes there are.
-    pub volumes: Vec<String>,
-    /// What its labels say, from whichever object has them.
-    pub labels: ObservedLabels,
-}
-
-/// Facts about a pod that its labels hold: enough to list and start it again
-/// when the database is gone.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct ObservedLabels {
-    /// The pod's name.
-    pub name: Option<String>,
-    /// Its slug.
-    pub slug: Option<Slug>,
-    /// Its spec as JSON, without the values of `env`.
-    pub spec: Option<String>,
-    /// The spec's revision then.
-    pub revision: Option<Revision>,
-    /// Its port.
-    pub port: Option<HostPort>,
-}
-
-/// Everything of Pinacle's on one host.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct HostSnapshot {
-    /// By pod id.
-    pub pods: Vec<ObservedPod>,
 }
 
 /// Whose an object is.

@@ -21,6 +21,7 @@ pub mod engine;
 pub mod event;
 mod handle;
 mod host;
+mod load;
 pub mod names;
 mod observe;
 mod operation;

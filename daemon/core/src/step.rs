@@ -140,7 +140,9 @@ impl Step {
 
     /// Returns whether a failure is only worth a word, not the end of the operation.
     pub fn is_advisory(&self) -> bool {
-        matches!(self, Self::AwaitHealthy { .. } | Self::Check { .. })
+        // An old container that stays beside a healthy new one is in nobody's way: the next
+        // change that needs its place, or the deletion, removes it.
+        matches!(self, Self::AwaitHealthy { .. } | Self::Check { .. } | Self::RemovePrevious)
     }
 
     /// Returns the step that takes this one back.

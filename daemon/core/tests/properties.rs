@@ -21,28 +21,11 @@ fn run(choices: &[Choice]) -> Result<(), TestCaseError> {
         let text = panic.downcast_ref::<String>().cloned();
         Err(format!("panicked: {}", text.unwrap_or_default()))
     });
-    if std::env::var_os("STATS").is_some() {
-        for line in world.log.iter().filter(|l| l.contains("succeeded [") || l.contains("failed [") || l.contains("cancelled [") || l.contains("undoing")|| l.contains("reply")|| l.contains("note:") ||l.starts_with('#')) { eprintln!("STAT {line}"); }
-    }
     result.map_err(|wrong| {
         let start = world.log.len().saturating_sub(400);
         let log = world.log[start..].join("\n");
         TestCaseError::fail(format!("{wrong}\n{choices:?}\n{log}\n{wrong}"))
     })
-}
-
-#[test]
-fn replay() {
-    let Ok(text) = std::env::var("REPLAY") else { return };
-    let numbers: Vec<u16> =
-        text.split(|c: char| !c.is_ascii_digit()).filter_map(|n| n.parse().ok()).collect();
-    let choices: Vec<Choice> =
-        numbers.chunks_exact(2).map(|c| (u8::try_from(c[0]).expect("a kind"), c[1])).collect();
-    let mut world = World::new(&["local", "far"], small_settings);
-    let mut result = Ok(());
-    for choice in choices { result = world.play(choice); if result.is_err() { break; } }
-    if result.is_ok() { result = world.come_to_rest(); }
-    println!("{}\n{result:?}", world.log.join("\n"));
 }
 
 proptest! {

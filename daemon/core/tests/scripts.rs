@@ -68,6 +68,13 @@ fn command(world: &mut World, line: &str) -> Result<(), String> {
             let (request_id, pod) = (world.new_request_id(), pod(world, name));
             world.ask(request_id.clone(), Request::Adopt { request_id, host: local(), pod })
         }
+        _ => go_on(world, &words),
+    }
+}
+
+/// Lets what is under way go on, or the daemon or its host end.
+fn go_on(world: &mut World, words: &[&str]) -> Result<(), String> {
+    match *words {
         ["ok"] => world.end_call(0, Ending::AsItIs),
         ["ok", times] => {
             for _ in 0..times.parse().expect("a count") {
@@ -107,7 +114,7 @@ fn command(world: &mut World, line: &str) -> Result<(), String> {
             world.host_comes_back(&local());
             Ok(())
         }
-        _ => disturb(world, &words),
+        _ => disturb(world, words),
     }
 }
 

@@ -88,16 +88,20 @@ impl Rig {
             socket: None,
             gvisor_runtime: None,
             cache_dir: dir.path().join("cache"),
-        ca_bundle: CaBundle::Host,
+            ca_bundle: CaBundle::Host,
             owner: owner.clone(),
             clock: clock.clone(),
         });
         let facts = engine.connect().await.expect("a Docker engine is needed");
         let journal =
-            Journal::open(dir.path().join("journal"), JournalLimits::default(), clock.clone()).unwrap();
+            Journal::open(dir.path().join("journal"), JournalLimits::default(), clock.clone())
+                .unwrap();
         // Outside the daemon's own pool, and not where anything else routes.
         let free = |subnet: &Subnet| {
-            !facts.routes.iter().any(|(n, p)| *p >= 8 && n.octets()[..2] == subnet.network.octets()[..2])
+            !facts
+                .routes
+                .iter()
+                .any(|(n, p)| *p >= 8 && n.octets()[..2] == subnet.network.octets()[..2])
         };
         let subnets = std::iter::repeat_with(|| {
             let [a, b, ..] = clock.random_u64().to_le_bytes();
@@ -265,7 +269,9 @@ impl Rig {
             match item.unwrap() {
                 ExecOutput::Stdout(bytes) => text.extend_from_slice(&bytes),
                 ExecOutput::Stderr(bytes) => error.extend_from_slice(&bytes),
-                ExecOutput::Exit(code) => assert_eq!(code, 0, "{script}: {}", String::from_utf8_lossy(&error)),
+                ExecOutput::Exit(code) => {
+                    assert_eq!(code, 0, "{script}: {}", String::from_utf8_lossy(&error));
+                }
             }
         }
         String::from_utf8(text).unwrap()

@@ -52,6 +52,12 @@ pub enum ConnectError {
         /// Where.
         path: PathBuf,
     },
+    /// The daemon closed the connection instead of answering.
+    #[error("the daemon at {path} closed the connection")]
+    Closed {
+        /// Where.
+        path: PathBuf,
+    },
     /// The connection failed.
     #[error("the connection to {path} failed")]
     Failed {
@@ -228,14 +234,15 @@ impl ClientConnection {
         mut self,
         request: &PtyRequest,
     ) -> Result<Framed<UnixStream, PtyCodec>, ApiError> {
-        let lost = |path: &Path| {
-            let message = format!("the connection to {} was lost", path.display());
-            ApiError::new(ErrorKind::DaemonUnreachable, message)
-        };
         let text = serde_json::to_string(request).unwrap_or_default();
-        self.lines.send(text).await.map_err(|_| lost(&self.path))?;
-        let Some(Ok(Line::Whole(line))) = self.lines.next().await else {
-            return Err(lost(&self.path));
+        // As with the hello, a reply may be there although nobody reads any more.
+        let sent = self.lines.send(text).await;
+        let line = match (self.lines.next().await.transpose(), sent) {
+            (Ok(Some(Line::Whole(line))), _) => line,
+            (Ok(_), Ok(())) => return Err(ConnectError::Closed { path: self.path }.to_api()),
+            (Ok(_), Err(source)) | (Err(source), _) => {
+                return Err(ConnectError::Failed { path: self.path, source }.to_api());
+            }
         };
         match serde_json::from_slice(&line) {
             Ok(PtyReply::Started) => Ok(self.lines.map_codec(|_| PtyCodec)),
@@ -288,4 +295,24 @@ fn is_new_kind(line: &[u8]) -> bool {
     const KNOWN: [&str; 6] = ["event", "journal", "gap", "caught_up", "end", "error"];
     let value: Value = serde_json::from_slice(line).unwrap_or_default();
     value.get("frame").and_then(Value::as_str).is_some_and(|kind| !KNOWN.contains(&kind))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_systems_reasons_lead_to_different_next_steps() {
+        let hint = |kind: std::io::ErrorKind| {
+            let error = cannot_connect("/run/p.sock".into(), kind.into());
+            let api = error.to_api();
+            assert_eq!(api.kind, ErrorKind::DaemonUnreachable);
+            assert!(api.message.contains("/run/p.sock"), "{}", api.message);
+            (error.is_absent(), api.hint.expect("a hint"))
+        };
+        assert!(matches!(hint(std::io::ErrorKind::NotFound), (true, h) if h.contains("daemon start")));
+        assert!(matches!(hint(std::io::ErrorKind::ConnectionRefused), (true, h) if h.contains("daemon start")));
+        assert!(matches!(hint(std::io::ErrorKind::PermissionDenied), (false, h) if h.contains("another user")));
+        assert!(matches!(hint(std::io::ErrorKind::Other), (false, h) if h.contains("daemon's log")));
+    }
 }

@@ -103,23 +103,26 @@ impl Engine {
                 self.containers.remove(name);
                 done
             }
-            EngineCall::RemoveNetwork { name } => {
-                let used = |c: &Container| c.state.is_up() && c.network == *name;
-                if self.containers.values().any(used) {
-                    return Err(FailureClass::Permanent);
-                }
-                self.networks.remove(name);
-                done
-            }
-            EngineCall::RemoveVolumes { names } => {
-                let used = |c: &Container| c.volumes.iter().any(|v| names.contains(v));
-                if self.containers.values().any(used) {
-                    return Err(FailureClass::Permanent);
-                }
-                self.volumes.retain(|name, _| !names.contains(name));
-                done
-            }
+            EngineCall::RemoveNetwork { name } => self.remove_network(name),
+            EngineCall::RemoveVolumes { names } => self.remove_volumes(names),
         }
+    }
+
+    fn remove_network(&mut self, name: &str) -> Outcome {
+        if self.containers.values().any(|c| c.state.is_up() && c.network == name) {
+            return Err(FailureClass::Permanent);
+        }
+        self.networks.remove(name);
+        Ok(EngineOutcome::Done)
+    }
+
+    fn remove_volumes(&mut self, names: &[String]) -> Outcome {
+        let used = |c: &Container| c.volumes.iter().any(|v| names.contains(v));
+        if self.containers.values().any(used) {
+            return Err(FailureClass::Permanent);
+        }
+        self.volumes.retain(|name, _| !names.contains(name));
+        Ok(EngineOutcome::Done)
     }
 
     fn running(&mut self, name: &str) -> Result<&mut Container, FailureClass> {

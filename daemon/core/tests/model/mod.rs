@@ -3,6 +3,7 @@
 
 #![allow(dead_code, reason = "each of the two tests uses its own part")]
 
+mod check;
 pub(crate) mod engine;
 pub(crate) mod play;
 pub(crate) mod render;

@@ -11,7 +11,6 @@ use pinacle_core::engine::{
     Ownership,
 };
 use pinacle_core::event::{Event, Now, ReplyToken, Request, Ticket};
-use pinacle_core::phase::may_become;
 use pinacle_core::record::{Change, Record, RecordKey};
 use pinacle_core::settings::{Settings, SubnetPool};
 use pinacle_protocol::{
@@ -75,7 +74,7 @@ pub(crate) struct World {
     pub(crate) asked: Vec<Asked>,
     tokens: BTreeMap<ReplyToken, usize>,
     tickets: BTreeSet<Ticket>,
-    phases: BTreeMap<PodId, PodPhase>,
+    pub(crate) phases: BTreeMap<PodId, PodPhase>,
     pub(crate) log: Vec<String>,
     pub(crate) names: render::Names,
     pub(crate) mono_ms: u64,
@@ -396,88 +395,13 @@ impl World {
 
     pub(crate) fn tick(&mut self) -> Result<(), String> {
         if let Some(at) = self.state.next_deadline() {
+            if at > self.mono_ms {
+                self.log.push(format!("# {} ms later", at - self.mono_ms));
+            }
             self.mono_ms = self.mono_ms.max(at);
         }
         self.happen(Event::Tick)
     }
-
-    fn check(&mut self) -> Result<(), String> {
-        if let Some(wrong) = self.state.check() {
-            return Err(wrong);
-        }
-        self.check_stored()?;
-        self.check_phases()?;
-        self.check_places()
-    }
-
-    /// What is stored is what there is.
-    fn check_stored(&self) -> Result<(), String> {
-        let mut pods = 0;
-        for record in self.stored.values() {
-            match record {
-                Record::Pod(pod) => {
-                    pods += 1;
-                    if self.state.pod_record(&pod.id) != Some(pod) {
-                        return Err(format!("pod {} is stored otherwise", pod.id));
-                    }
-                }
-                Record::Operation(operation) => {
-                    if self.state.operation_view(&operation.id) != Some(operation.view()) {
-                        return Err(format!("operation {} is stored otherwise", operation.id));
-                    }
-                }
-            }
-        }
-        let all = self.state.pod_ids().count() + self.state.operation_views().count();
-        if all != self.stored.len() {
-            return Err(format!("{all} things are there, {} stored", self.stored.len()));
-        }
-        let _ = pods;
-        Ok(())
-    }
-
-    fn check_phases(&mut self) -> Result<(), String> {
-        let now: BTreeMap<PodId, PodPhase> = self
-            .state
-            .pod_ids()
-            .filter_map(|id| Some((id.clone(), self.state.pod_record(id)?.phase)))
-            .collect();
-        for (id, phase) in &now {
-            let before = self.phases.get(id).copied().unwrap_or(*phase);
-            if !reachable(before, *phase) {
-                return Err(format!("{id} went from {before:?} to {phase:?}"));
-            }
-        }
-        self.phases = now;
-        Ok(())
-    }
-
-    /// A port or range that something of a pod on its host is set to is that pod's.
-    fn check_places(&self) -> Result<(), String> {
-        for id in self.state.pod_ids() {
-            let Some(record) = self.state.pod_record(id) else { continue };
-            let engine = &self.hosts[&record.host];
-            let names = [pinacle_core::names::container(id), pinacle_core::names::previous(id)];
-            for name in names {
-                let container = engine.containers.get(&name).filter(|c| c.state.has_run());
-                if container.is_some_and(|c| record.port != Some(c.port)) {
-                    return Err(format!("{name} has a port that is not {:?}", record.port));
-                }
-                let network = engine.networks.get(&pinacle_core::names::network(id));
-                let network = network.filter(|_| container.is_some());
-                if network.is_some_and(|n| record.subnet != Some(n.subnet)) {
-                    return Err(format!("{name} has a range that is not {:?}", record.subnet));
-                }
-            }
-        }
-        Ok(())
-    }
-}
-
-/// One event may bring more than one change of phase; each is checked in the core itself.
-fn reachable(from: PodPhase, to: PodPhase) -> bool {
-    let steps = PodPhase::ALL.into_iter().filter(|p| may_become(from, *p) && may_become(*p, to));
-    may_become(from, to) || steps.count() > 0
 }
 
 pub(crate) fn failure(class: FailureClass) -> EngineFailure {

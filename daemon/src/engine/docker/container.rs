@@ -1,6 +1,6 @@
 //! Making a pod's container.
 
-use super::client::{Act, CALL_LIMIT, Shared, change, gone_is_fine, is_ours, look_for};
+use super::client::{Act, CALL_LIMIT, Shared, change, gone_is_fine, is_ours, lock, look_for};
 use super::error::{not_ours, permanent, retryable};
 use super::line::{Line, bytes_option, cpus_option};
 use super::{LABEL_RUNTIME, label_options};
@@ -111,6 +111,7 @@ pub(super) async fn ensure(
         }
     }
     let mut plan = plan.clone();
+    plan.limits.pids = host_pids(shared, plan.runtime.as_deref(), plan.limits.pids);
     let ceiling = super::ceiling::open_files(shared.settings.socket.as_deref());
     if let Some(most) = ceiling.filter(|most| *most < plan.limits.nofile) {
         let text =
@@ -120,6 +121,13 @@ pub(super) async fn ensure(
     }
     create(&docker, journal, &plan).await?;
     Ok(EngineOutcome::Done)
+}
+
+/// Returns the limit on the host for a pod that may have so many processes.
+pub(super) fn host_pids(shared: &Shared, runtime: Option<&str>, pids: u64) -> u64 {
+    let known = |name: &str| lock(&shared.gvisor_runtimes).contains(name);
+    let is_gvisor = runtime.is_some_and(|name| name.contains("runsc") || known(name));
+    if is_gvisor { pids.saturating_mul(SANDBOX_THREADS) } else { pids }
 }
 
 async fn remove_never_run(

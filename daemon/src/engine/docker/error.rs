@@ -266,71 +266,67 @@ mod tests {
         Error::DockerResponseServerError { status_code: code, message: message.to_owned() }
     }
 
+    /// Status, message, and what it means.
+    const SAID: &[(u16, &str, Answer)] = &[
+        (403, "Pool overlaps with other one on this address space", Answer::SubnetTaken),
+        (
+            403,
+            "invalid pool request: Pool overlaps with other one on this address space",
+            Answer::SubnetTaken,
+        ),
+        (403, "conflicts with network 1 (br-a): networks have same bridge name", Answer::NameTaken),
+        (
+            500,
+            "driver failed programming external connectivity on endpoint x (abc): Bind for 127.0.0.1:30000 failed: port is already allocated",
+            Answer::PortTaken,
+        ),
+        (
+            500,
+            "driver failed programming external connectivity on endpoint x (abc): Error starting userland proxy: listen tcp4 127.0.0.1:30000: bind: address already in use",
+            Answer::PortTaken,
+        ),
+        (
+            500,
+            "Ports are not available: exposing port TCP 127.0.0.1:30000 -> 0.0.0.0:0",
+            Answer::PortTaken,
+        ),
+        (404, "No such container: x", Answer::NotFound),
+        (404, "network pinacle-pod-x not found", Answer::NetworkMissing),
+        (500, "could not find network x: network x not found", Answer::NetworkMissing),
+        (409, "removal of container x is already in progress", Answer::RemovalInProgress),
+        (
+            409,
+            "Conflict. The container name \"/x\" is already in use by container \"y\".",
+            Answer::NameTaken,
+        ),
+        (409, "network with name x already exists", Answer::NameTaken),
+        (409, "Container x is not running", Answer::NotRunning),
+        (
+            400,
+            "OCI runtime exec failed: exec failed: exec: \"pinacle-pod\": executable file not found in $PATH",
+            Answer::CommandMissing,
+        ),
+        (404, "pull access denied for x, repository does not exist", Answer::ImageUnknown),
+        (
+            500,
+            "Get \"https://registry-1.docker.io/v2/\": dial tcp: lookup registry-1.docker.io: no such host",
+            Answer::RegistryUnreachable,
+        ),
+        (
+            500,
+            "failed to create shim: OCI runtime create failed: no network",
+            Answer::RuntimeFailed,
+        ),
+        (500, "something else", Answer::Passing),
+        (400, "invalid reference format", Answer::Refused),
+        (304, "", Answer::AlreadySo),
+        (500, "write /x: no space left on device", Answer::DiskFull),
+    ];
+
     #[test]
     fn the_engines_words_are_understood() {
-        let driver = "driver failed programming external connectivity on endpoint x (abc): ";
-        for (code, message, answer) in [
-            (403, "Pool overlaps with other one on this address space", Answer::SubnetTaken),
-            (
-                403,
-                "invalid pool request: Pool overlaps with other one on this address space",
-                Answer::SubnetTaken,
-            ),
-            (
-                403,
-                "conflicts with network 1 (br-a): networks have same bridge name",
-                Answer::NameTaken,
-            ),
-            (
-                500,
-                &format!("{driver}Bind for 127.0.0.1:30000 failed: port is already allocated"),
-                Answer::PortTaken,
-            ),
-            (
-                500,
-                &format!(
-                    "{driver}Error starting userland proxy: listen tcp4 127.0.0.1:30000: bind: address already in use"
-                ),
-                Answer::PortTaken,
-            ),
-            (
-                500,
-                "Ports are not available: exposing port TCP 127.0.0.1:30000 -> 0.0.0.0:0",
-                Answer::PortTaken,
-            ),
-            (404, "No such container: x", Answer::NotFound),
-            (404, "network pinacle-pod-x not found", Answer::NetworkMissing),
-            (500, "could not find network x: network x not found", Answer::NetworkMissing),
-            (409, "removal of container x is already in progress", Answer::RemovalInProgress),
-            (
-                409,
-                "Conflict. The container name \"/x\" is already in use by container \"y\".",
-                Answer::NameTaken,
-            ),
-            (409, "network with name x already exists", Answer::NameTaken),
-            (409, "Container x is not running", Answer::NotRunning),
-            (
-                400,
-                "OCI runtime exec failed: exec failed: exec: \"pinacle-pod\": executable file not found in $PATH",
-                Answer::CommandMissing,
-            ),
-            (404, "pull access denied for x, repository does not exist", Answer::ImageUnknown),
-            (
-                500,
-                "Get \"https://registry-1.docker.io/v2/\": dial tcp: lookup registry-1.docker.io: no such host",
-                Answer::RegistryUnreachable,
-            ),
-            (
-                500,
-                "failed to create shim: OCI runtime create failed: no network",
-                Answer::RuntimeFailed,
-            ),
-            (500, "something else", Answer::Passing),
-            (400, "invalid reference format", Answer::Refused),
-            (304, "", Answer::AlreadySo),
-            (500, "write /x: no space left on device", Answer::DiskFull),
-        ] {
-            assert_eq!(read(&status(code, message)), answer, "{code} {message}");
+        for (code, message, answer) in SAID {
+            assert_eq!(read(&status(*code, message)), *answer, "{code} {message}");
         }
     }
 

@@ -1,12 +1,10 @@
 //! Trying a runtime with a container of its own: does it start, does it keep what
 //! was written to the root filesystem, can names be looked up.
 
-use super::client::{
-    Act, RUNTIME_LIMIT, Shared, change, filter, gone_is_fine, look,
-};
+use super::client::{Act, RUNTIME_LIMIT, Shared, change, filter, gone_is_fine, look};
 use super::container::CAPABILITIES;
-use super::lifecycle::last_log_lines;
 use super::error::{Touch, failure};
+use super::lifecycle::last_log_lines;
 use super::line::Line;
 use crate::journal::PodJournal;
 use bollard::Docker;
@@ -158,7 +156,8 @@ impl<'a> Site<'a> {
     ///
     /// Only when the engine itself fails; what is wrong with the runtime is in the verdict.
     pub(super) async fn try_runtime(&self, runtime: &str) -> Result<Verdict, EngineFailure> {
-        let name = format!("{}-{}", self.name, runtime.replace(|c: char| !c.is_ascii_alphanumeric(), "-"));
+        let name =
+            format!("{}-{}", self.name, runtime.replace(|c: char| !c.is_ascii_alphanumeric(), "-"));
         let result = self.both_runs(runtime, &name).await;
         self.remove_container(&name).await;
         let result = match result {
@@ -257,9 +256,9 @@ impl<'a> Site<'a> {
     /// now is removed by the next check.
     pub(super) async fn end(&self) {
         let filters = || Some(filter("label", self.label.clone()));
-        let options =
-            ListContainersOptions { all: true, filters: filters(), ..Default::default() };
-        let listed = look("failed to list test containers", self.docker.list_containers(Some(options)));
+        let options = ListContainersOptions { all: true, filters: filters(), ..Default::default() };
+        let listed =
+            look("failed to list test containers", self.docker.list_containers(Some(options)));
         for container in listed.await.unwrap_or_default() {
             self.remove_container(&container.id.unwrap_or_default()).await;
         }
@@ -269,7 +268,8 @@ impl<'a> Site<'a> {
             let id = network.id.unwrap_or_default();
             let line = Line::docker(&["network", "rm"]).arg(network.name.unwrap_or_default());
             let call = gone_is_fine(self.docker.remove_network(&id));
-            let removed = self.change("remove_check_network", "failed to remove a test network", line, call);
+            let removed =
+                self.change("remove_check_network", "failed to remove a test network", line, call);
             if let Err(failure) = removed.await {
                 tracing::warn!(error = %failure.error.chain(), "a test network is left behind");
             }
@@ -331,7 +331,10 @@ fn judge(log: &[String], resolvers: &[IpAddr]) -> Result<Vec<IpAddr>, Flaw> {
              its loopback address only"
                 .to_owned()
         } else {
-            format!("no name server answers from inside a pod's network (asked {})", asked.join(", "))
+            format!(
+                "no name server answers from inside a pod's network (asked {})",
+                asked.join(", ")
+            )
         };
         return Err(Flaw {
             promise: Promise::Resolves,

@@ -1,0 +1,80 @@
+//! From what was stored to a state that goes on where it was.
+
+use crate::event::Now;
+use crate::host::Host;
+use crate::record::{Durability, OperationRecord, Record};
+use crate::settings::Settings;
+use crate::state::{Changed, State};
+use pinacle_protocol::{HostId, PodId};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+impl State {
+    /// Takes up what was stored. Hosts are given separately, because they come from the
+    /// settings; each begins as *connecting*, and nothing is done on it before it was
+    /// looked at. Operations that were under way go on from the step they had reached.
+    pub fn load(
+        settings: Settings,
+        hosts: impl IntoIterator<Item = HostId>,
+        records: Vec<Record>,
+        now: Now,
+    ) -> Self {
+        let random = settings.seed;
+        let host = |id: HostId| (id.clone(), Host::new(id, now.wall));
+        let mut state = Self {
+            settings,
+            hosts: hosts.into_iter().map(host).collect(),
+            pods: BTreeMap::new(),
+            operations: BTreeMap::new(),
+            slugs: BTreeMap::new(),
+            requests: BTreeMap::new(),
+            adoptions: BTreeMap::new(),
+            timers: BTreeSet::new(),
+            gone: VecDeque::new(),
+            effects: Vec::new(),
+            dirty: BTreeMap::new(),
+            durability: Durability::Flush,
+            changed: Changed::default(),
+            calls: 0,
+            random,
+        };
+        let mut operations = Vec::new();
+        for record in records {
+            match record {
+                Record::Pod(pod) => state.insert_pod(*pod),
+                Record::Operation(operation) => operations.push(*operation),
+            }
+        }
+        operations.sort_by_key(|operation| (operation.created_at, operation.id.clone()));
+        for operation in operations {
+            state.insert_loaded_operation(operation);
+        }
+        // Not stored, because it follows: the later request was accepted.
+        let breaks = state.pods.values().filter(|pod| state.gives_way(pod));
+        let breaks: Vec<PodId> = breaks.map(|pod| pod.record.id.clone()).collect();
+        for id in breaks {
+            if let Some(pod) = state.pods.get_mut(&id) {
+                pod.cancelling = true;
+            }
+        }
+        state
+    }
+
+    fn insert_loaded_operation(&mut self, operation: OperationRecord) {
+        let id = operation.id.clone();
+        for request in operation.request.iter().chain(&operation.joined) {
+            self.requests.insert(request.clone(), (operation.pod.clone(), id.clone()));
+        }
+        match self.pods.get_mut(&operation.pod) {
+            Some(pod) => {
+                pod.history.push_back(id.clone());
+                if !operation.is_final() {
+                    let queued = operation.is_queued();
+                    let place = if queued { &mut pod.queued } else { &mut pod.active };
+                    *place = Some(id.clone());
+                }
+            }
+            None => self.gone.push_back(id.clone()),
+        }
+        self.operations.insert(id, operation);
+    }
+}

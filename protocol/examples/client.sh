@@ -1,0 +1,67 @@
+#!/usr/bin/env bash
+# A client of pinacled in bash, socat and jq.
+#
+#     client.sh list
+#     client.sh create SPEC            make a pod, wait for it, print its address
+#     client.sh journal POD            what was run for it, as it comes
+#     client.sh call NAME [ARGS]       any call; ARGS is a JSON object
+set -euo pipefail
+
+state=${PINACLE_STATE_DIR:-${XDG_STATE_HOME:-$HOME/.local/state}/pinacle}
+socket=${PINACLE_SOCKET:-$state/pinacled.sock}
+
+# Sends a hello for the mode and then standard input; prints what comes back but the hello.
+# -t: how many seconds to wait for answers after the end of the input.
+talk() {
+    { printf '{"pinacle":1,"mode":"%s"}\n' "$1" && cat; } |
+        socat -t "${2:-40}" - "UNIX-CONNECT:$socket" |
+        jq --unbuffered -c 'if .supported then {error} elif .pinacle then empty else . end'
+}
+
+# Prints the result of one call; on an error says what and why, and fails.
+call() {
+    jq -nc --arg call "$1" --argjson args "${2:-{\}}" '{id: 1, $call, $args}' | talk rpc |
+        jq -ce 'if .error then "\(.error.kind): \(.error.message)\n" | halt_error else .ok end'
+}
+
+list() {
+    call inventory | jq -r '.pods[] | [.slug, .phase, .url // "-"] | @tsv'
+}
+
+create() {
+    local request accepted operation status=queued
+    request=$(jq -nc --rawfile spec_text "$1" --arg request_id "sh-$$-$RANDOM-$(date +%s)" \
+        '{$request_id, $spec_text}')
+    accepted=$(call pod_create "$request")
+    operation=$(jq -c '{id: .operation, wait_ms: 25000}' <<<"$accepted")
+    until [[ $status =~ ^(succeeded|failed|cancelled)$ ]]; do
+        status=$(call operation_wait "$operation" | jq -r .status)
+    done
+    echo "$status" >&2
+    call pod "$(jq -c '{pod}' <<<"$accepted")" | jq -r '.pod.url // ""'
+    [[ $status == succeeded ]]
+}
+
+# The daemon ends the stream; the input stays open as long as this shell's does.
+journal() {
+    { jq -nc --arg pod "$1" '{stream: "journal", $pod, follow: true}' && sleep infinity; } |
+        talk stream |
+        jq --unbuffered -jr '
+            if .frame == "end" then halt
+            elif .frame == "error" then "\(.kind): \(.message)\n" | halt_error
+            elif .frame == "gap" then "[\(.missed // "some") records are gone]\n"
+            else .records[]?
+                | if .type == "begin" then "$ \(.container_line // .line)\n"
+                  elif .type == "output" then .text
+                  elif .type == "end" and .exit_code != 0 then "Exit code: \(.exit_code)\n"
+                  else empty end
+            end'
+}
+
+case ${1:-} in
+    list) list ;;
+    create) create "${2:?the spec file}" ;;
+    journal) journal "${2:?the pod}" ;;
+    call) call "${2:?the name of a call}" "${3:-{\}}" ;;
+    *) sed -n '2,7s/^# \{0,1\}//p' "$0" >&2 && exit 2 ;;
+esac
