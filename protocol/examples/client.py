@@ -125,12 +125,18 @@ def events():
         cursor = batch["next"]
 
 
-def main(arguments):
-    commands = {"list": show_pods, "create": create, "journal": journal, "events": events, "rm": remove}
-    try:
-        commands[arguments[0]](*arguments[1:])
-    except (IndexError, KeyError, TypeError):
+COMMANDS = {  # and how many arguments each takes
+    "list": (show_pods, 0, 0), "create": (create, 1, 2), "journal": (journal, 1, 1),
+    "events": (events, 0, 0), "rm": (remove, 1, 1),
+}
+
+
+def main(name="", *arguments):
+    command, least, most = COMMANDS.get(name, (None, 0, 0))
+    if not command or not least <= len(arguments) <= most:
         sys.exit(__doc__)
+    try:
+        command(*arguments)
     except ApiError as error:
         sys.exit(f"{error.kind}: {error}" + (f"\n{error.hint}" if error.hint else ""))
     except OSError as error:
@@ -140,4 +146,4 @@ def main(arguments):
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main(*sys.argv[1:])

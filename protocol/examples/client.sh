@@ -10,18 +10,19 @@ set -euo pipefail
 state=${PINACLE_STATE_DIR:-${XDG_STATE_HOME:-$HOME/.local/state}/pinacle}
 socket=${PINACLE_SOCKET:-$state/pinacled.sock}
 
-# Sends a hello for the mode and then standard input; prints what comes back but the hello.
-# -t: how many seconds to wait for answers after the end of the input.
+# Sends a hello for the mode, then standard input; prints what comes back behind the
+# daemon's hello. After the end of the input an answer may take 40 s; with a second
+# argument the input counts as open until the daemon closes the connection.
 talk() {
     { printf '{"pinacle":1,"mode":"%s"}\n' "$1" && cat; } |
-        socat -t "${2:-40}" - "UNIX-CONNECT:$socket" |
+        socat -t 40 "STDIO${2:+,$2}" "UNIX-CONNECT:$socket" |
         jq --unbuffered -c 'if .supported then {error} elif .pinacle then empty else . end'
 }
 
 # Prints the result of one call; on an error says what and why, and fails.
 call() {
-    jq -nc --arg call "$1" --argjson args "${2:-{\}}" '{id: 1, $call, $args}' | talk rpc |
-        jq -ce 'if .error then "\(.error.kind): \(.error.message)\n" | halt_error else .ok end'
+    jq -nc --arg call "$1" --argjson args "${2:-null}" '{id: 1, $call, $args}' | talk rpc |
+        jq -nc 'input | if .error then "\(.error.kind): \(.error.message)\n" | halt_error else .ok end'
 }
 
 list() {
@@ -42,13 +43,11 @@ create() {
     [[ $status == succeeded ]]
 }
 
-# The daemon ends the stream; the input stays open as long as this shell's does.
 journal() {
-    { jq -nc --arg pod "$1" '{stream: "journal", $pod, follow: true}' && sleep infinity; } |
-        talk stream |
+    jq -nc --arg pod "$1" '{stream: "journal", $pod, follow: true}' | talk stream ignoreeof |
         jq --unbuffered -jr '
             if .frame == "end" then halt
-            elif .frame == "error" then "\(.kind): \(.message)\n" | halt_error
+            elif .error or .frame == "error" then .error // . | "\(.kind): \(.message)\n" | halt_error
             elif .frame == "gap" then "[\(.missed // "some") records are gone]\n"
             else .records[]?
                 | if .type == "begin" then "$ \(.container_line // .line)\n"
@@ -62,6 +61,6 @@ case ${1:-} in
     list) list ;;
     create) create "${2:?the spec file}" ;;
     journal) journal "${2:?the pod}" ;;
-    call) call "${2:?the name of a call}" "${3:-{\}}" ;;
+    call) call "${2:?the name of a call}" "${3:-null}" ;;
     *) sed -n '2,7s/^# \{0,1\}//p' "$0" >&2 && exit 2 ;;
 esac

@@ -14,8 +14,8 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio::task::JoinSet;
 
 /// A daemon on a socket of its own.
-struct Daemon {
-    dir: TempDir,
+pub(crate) struct Daemon {
+    pub(crate) dir: TempDir,
     tasks: JoinSet<()>,
 }
 
@@ -27,7 +27,7 @@ impl Daemon {
     }
 
     /// One that serves calls.
-    fn calls(stub: &Stub) -> Self {
+    pub(crate) fn calls(stub: &Stub) -> Self {
         let (mut daemon, listener) = Self::new();
         let stub = stub.clone();
         daemon.tasks.spawn(async move {
@@ -79,7 +79,7 @@ async fn calls_go_and_answers_come() {
     let (client, mut tasks) = rpc(&daemon).await;
     let info = client.server_info(context::current()).await.expect("an answer");
     assert_eq!(info, Ok(samples::server_info()));
-    let error = client.inventory(context::current()).await.expect("an answer").expect_err("an error");
+    let error = client.host_check(context::current(), HostId::local(), true).await.expect("an answer").expect_err("an error");
     assert_eq!(error, samples::error());
     drop(client);
     tokio::time::timeout(PATIENCE, tasks.join_next()).await.expect("the dispatch ends");

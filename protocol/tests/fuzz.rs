@@ -100,38 +100,46 @@ fn apply(line: &mut Vec<u8>, change: &Change) {
 }
 
 /// Lines that began as valid ones.
-fn spoiled() -> impl Strategy<Value = Vec<u8>> {
+fn spoiled() -> impl Strategy<Value = Sent> {
     let line = (select(valid_lines()), vec(change(), 0..4)).prop_map(|(mut line, changes)| {
         changes.iter().for_each(|change| apply(&mut line, change));
         line
     });
-    vec(line, 1..30).prop_map(|lines| lines.join(&b'\n'))
+    vec(line, 1..30).prop_map(|lines| Sent(lines.join(&b'\n')))
 }
 
-/// Says how to keep what went wrong.
-fn kept(bytes: &[u8]) -> String {
-    format!("keep this in tests/corpus: {}", bytes.escape_ascii())
+/// Bytes that are shown as they are written into a file of the corpus with `printf`.
+#[derive(Clone)]
+struct Sent(Vec<u8>);
+
+impl std::fmt::Debug for Sent {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "keep this in tests/corpus: {}", self.0.escape_ascii())
+    }
+}
+
+fn any_bytes() -> impl Strategy<Value = Sent> {
+    vec(any::<u8>(), 0..6_000).prop_map(Sent)
 }
 
 proptest! {
     #![proptest_config(Config { cases: 200, failure_persistence: None, ..Config::default() })]
 
     #[test]
-    fn spoiled_calls_harm_nothing(bytes in spoiled()) {
-        let went = std::panic::catch_unwind(|| check(&bytes));
-        prop_assert!(went.is_ok(), "{}", kept(&bytes));
+    fn spoiled_calls_harm_nothing(sent in spoiled()) {
+        check(&sent.0);
     }
 
     #[test]
-    fn any_bytes_harm_nothing(bytes in vec(any::<u8>(), 0..4_000)) {
-        let went = std::panic::catch_unwind(|| check(&bytes));
-        prop_assert!(went.is_ok(), "{}", kept(&bytes));
+    fn any_bytes_harm_nothing(sent in any_bytes()) {
+        check(&sent.0);
     }
 
     #[test]
-    fn any_first_bytes_are_answered_or_refused(bytes in prop_oneof![vec(any::<u8>(), 0..6_000), spoiled()]) {
-        let went = std::panic::catch_unwind(|| converse(&bytes));
-        prop_assert!(went.is_ok_and(|answers| answers.len() <= 1), "{}", kept(&bytes));
+    fn any_first_bytes_are_answered_or_refused(sent in prop_oneof![any_bytes(), spoiled()]) {
+        let answers = converse(&sent.0);
+        let welcome = answers.first().is_some_and(|first| first.get("server").is_some());
+        prop_assert!(welcome || answers.len() <= 1);
     }
 }
 

@@ -1,7 +1,7 @@
 //! A daemon that knows nothing but the wire, and a client that knows nothing at all.
 
 use crate::samples;
-use futures::StreamExt;
+use futures::{SinkExt, StreamExt};
 use pinacle_protocol::wire::{self, RpcTransport};
 use pinacle_protocol::*;
 use serde_json::Value;
@@ -18,8 +18,8 @@ use tokio::task::JoinSet;
 /// How long a test waits for what must come.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Answers with the samples. `operation_wait` never ends by itself; `pod` knows
-/// `blog`, and `huge` whose answer fits no line.
+/// Answers with the samples. `operation_wait` ends by itself only when asked to wait for
+/// 25 s; `pod` knows `blog`, and `huge` whose answer fits no line.
 #[derive(Clone, Default)]
 pub(crate) struct Stub {
     /// Calls of `operation_wait` that are being worked on.
@@ -49,10 +49,21 @@ impl Pinacle for Stub {
         Ok(samples::server_info())
     }
 
+    async fn inventory(self, _: Context) -> Result<Inventory, ApiError> {
+        Ok(samples::inventory())
+    }
+
+    async fn pod_create(self, _: Context, request: CreatePod) -> Result<Accepted, ApiError> {
+        match request.spec_text.as_str() {
+            "name: Blog\n" => Ok(samples::accepted()),
+            _ => Err(samples::error()),
+        }
+    }
+
     async fn pod(self, _: Context, pod: PodRef) -> Result<PodDetail, ApiError> {
         let mut detail = samples::pod_detail();
         match pod.0.as_str() {
-            "blog" => Ok(detail),
+            "blog" | "k3v9x0a1b2c3d4e5" => Ok(detail),
             "huge" => {
                 detail.spec_text = "#".repeat(wire::MAX_LINE);
                 Ok(detail)
@@ -61,7 +72,11 @@ impl Pinacle for Stub {
         }
     }
 
-    async fn operation_wait(self, _: Context, _: OperationId, _: u64) -> Result<OperationView, ApiError> {
+    async fn operation_wait(self, _: Context, _: OperationId, wait_ms: u64) -> Result<OperationView, ApiError> {
+        if wait_ms == 25_000 {
+            let status = OperationStatus::Succeeded;
+            return Ok(OperationView { status, error: None, ..samples::operation() });
+        }
         self.waiting.fetch_add(1, Ordering::SeqCst);
         let _counted = Counted(self.waiting.clone());
         std::future::pending().await
@@ -77,8 +92,6 @@ impl Pinacle for Stub {
     }
 
     not_here! {
-        inventory() -> Inventory;
-        pod_create(request: CreatePod) -> Accepted;
         pod_start(request: PodAction) -> Accepted;
         pod_stop(request: PodAction) -> Accepted;
         pod_restart(request: PodAction) -> Accepted;
@@ -96,7 +109,22 @@ impl Pinacle for Stub {
 
 /// Serves one connection to its end.
 pub(crate) async fn serve<T: AsyncRead + AsyncWrite + Unpin>(stream: T, stub: Stub) {
-    let Ok(accepted) = wire::accept(stream, "0.1.0", Vec::new()).await else { return };
+    let Ok(mut accepted) = wire::accept(stream, "0.1.0", Vec::new()).await else { return };
+    if accepted.hello.mode == Mode::Stream {
+        let asked = accepted.lines.next().await;
+        assert!(matches!(asked, Some(Ok(wire::Line::Whole(_)))), "{asked:?}");
+        let cursor = samples::cursor(5);
+        let frames = [
+            StreamFrame::Gap { resume: samples::cursor(0), missed: Some(4) },
+            StreamFrame::Journal { cursor, records: samples::journal() },
+            StreamFrame::End,
+        ];
+        for frame in frames {
+            let line = serde_json::to_string(&frame).expect("JSON");
+            accepted.lines.send(line).await.expect("the client reads");
+        }
+        return;
+    }
     let channel = BaseChannel::with_defaults(RpcTransport::new(accepted.lines));
     channel.execute(stub.serve()).for_each_concurrent(None, |call| call).await;
 }
