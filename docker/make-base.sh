@@ -82,7 +82,7 @@ from=$(sed -n 's/^deb[[:space:]]\{1,\}\([^[:space:]]*\).*/\1/p' "$root/etc/apt/s
 
 # What a container never reads: package archives and lists, translations, manuals. And what belongs to this machine.
 rm -rf "$root"/var/cache/apt/archives/*.deb "$root"/var/lib/apt/lists/* "$root"/var/log/* "$root"/var/cache/apt/*.bin
-rm -rf "$root"/usr/share/locale/* "$root"/usr/share/man/* "$root"/usr/share/info/* "$root"/dev/*
+rm -rf "${root:?}"/usr/share/locale/* "${root:?}"/usr/share/man/* "${root:?}"/usr/share/info/* "${root:?}"/dev/*
 find "$root/usr/share/doc" -type f ! -name copyright -delete
 find "$root/usr/share/doc" \( -type l -o -type d -empty \) -delete
 : >"$root/etc/hostname"

@@ -13,7 +13,7 @@ set -u
 here=$(cd "$(dirname "$0")" && pwd)
 runtime=${RUNTIME:-runc}
 caps=(--cap-drop=ALL --security-opt no-new-privileges)
-for cap in CHOWN DAC_OVERRIDE FOWNER FSETID KILL NET_BIND_SERVICE SETGID SETUID; do caps+=(--cap-add=$cap); done
+for cap in CHOWN DAC_OVERRIDE FOWNER FSETID KILL NET_BIND_SERVICE SETGID SETUID; do caps+=("--cap-add=$cap"); done
 scratch=$(mktemp -d)
 pod=pinacle-imgtest-$$
 passed=0 failed=0

@@ -3,9 +3,9 @@
 
     client.py list
     client.py create SPEC [SOURCE_DIR]     make a pod, wait for it, print its address
+    client.py wait POD                     wait until its newest operation has ended
     client.py journal POD                  what was run for it, as it comes
     client.py events                       what happens, by long polls, until Ctrl-C
-    client.py rm POD
 """
 
 import json
@@ -22,13 +22,12 @@ class ApiError(Exception):
 
 
 def socket_path():
-    if path := os.environ.get("PINACLE_SOCKET"):
-        return path
-    if not (state := os.environ.get("PINACLE_STATE_DIR")):
-        home, xdg = os.path.expanduser("~"), os.environ.get("XDG_STATE_HOME")
-        mac = sys.platform == "darwin" and not xdg
-        state = home + "/Library/Application Support/pinacle" if mac else (xdg or home + "/.local/state") + "/pinacle"
-    return state + "/pinacled.sock"
+    env, mac = os.environ.get, sys.platform == "darwin"
+    below = "Library/Application Support/pinacle" if mac else ".local/state/pinacle"
+    bases = (env("XDG_STATE_HOME", ""), "pinacle"), (env("HOME", ""), below)
+    found = [f"{base}/{name}" for base, name in bases if os.path.isabs(base)]
+    state = env("PINACLE_STATE_DIR") or (found + ["/var/lib/pinacle"])[0]
+    return env("PINACLE_SOCKET") or state + "/pinacled.sock"
 
 
 class Connection:
@@ -89,9 +88,10 @@ def create(spec, source_dir=None):
     print(rpc.call("pod", pod=accepted["pod"])["pod"].get("url", ""))
 
 
-def remove(pod):
+def wait_for(pod):
     rpc = Connection("rpc")
-    wait(rpc, rpc.call("pod_delete", request_id=str(uuid.uuid4()), pod=pod))
+    newest = rpc.call("pod", pod=pod)["operations"][:1]
+    print(wait(rpc, {"operation": newest and newest[0]["id"]}))
 
 
 def journal(pod):
@@ -109,6 +109,7 @@ def journal(pod):
                 print(record["text"], end="")
             elif record["type"] == "end" and record["exit_code"] != 0:
                 print("Exit code:", record["exit_code"])
+        sys.stdout.flush()
 
 
 def events():
@@ -126,14 +127,13 @@ def events():
 
 
 COMMANDS = {  # and how many arguments each takes
-    "list": (show_pods, 0, 0), "create": (create, 1, 2), "journal": (journal, 1, 1),
-    "events": (events, 0, 0), "rm": (remove, 1, 1),
-}
+    "list": (show_pods, 0, 0), "create": (create, 1, 2), "wait": (wait_for, 1, 1),
+    "journal": (journal, 1, 1), "events": (events, 0, 0)}
 
 
 def main(name="", *arguments):
-    command, least, most = COMMANDS.get(name, (None, 0, 0))
-    if not command or not least <= len(arguments) <= most:
+    command, least, most = COMMANDS.get(name, (None, 1, 0))
+    if not least <= len(arguments) <= most:
         sys.exit(__doc__)
     try:
         command(*arguments)

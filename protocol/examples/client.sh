@@ -2,12 +2,16 @@
 # A client of pinacled in bash, socat and jq.
 #
 #     client.sh list
+#     client.sh show POD               all there is to know about it, as JSON
 #     client.sh create SPEC            make a pod, wait for it, print its address
 #     client.sh journal POD            what was run for it, as it comes
+#     client.sh events                 what happens, one JSON object to a line
 #     client.sh call NAME [ARGS]       any call; ARGS is a JSON object
 set -euo pipefail
 
-state=${PINACLE_STATE_DIR:-${XDG_STATE_HOME:-$HOME/.local/state}/pinacle}
+home=${HOME:+$HOME/.local/state/pinacle}
+[[ ${XDG_STATE_HOME:-} != /* ]] || home=$XDG_STATE_HOME/pinacle
+state=${PINACLE_STATE_DIR:-${home:-/var/lib/pinacle}}
 socket=${PINACLE_SOCKET:-$state/pinacled.sock}
 
 # Sends a hello for the mode, then standard input; prints what comes back behind the
@@ -22,7 +26,9 @@ talk() {
 # Prints the result of one call; on an error says what and why, and fails.
 call() {
     jq -nc --arg call "$1" --argjson args "${2:-null}" '{id: 1, $call, $args}' | talk rpc |
-        jq -nc 'input | if .error then "\(.error.kind): \(.error.message)\n" | halt_error else .ok end'
+        jq -sc 'if .[0] == null then "no answer from the daemon\n" | halt_error
+            elif .[0].error then .[0].error | "\(.kind): \(.message)\n" | halt_error
+            else .[0].ok end'
 }
 
 list() {
@@ -57,10 +63,16 @@ journal() {
             end'
 }
 
+events() {
+    echo '{"stream":"events"}' | talk stream ignoreeof
+}
+
 case ${1:-} in
     list) list ;;
+    show) call pod "$(jq -nc --arg pod "${2:?the pod}" '{$pod}')" | jq . ;;
+    events) events ;;
     create) create "${2:?the spec file}" ;;
     journal) journal "${2:?the pod}" ;;
     call) call "${2:?the name of a call}" "${3:-null}" ;;
-    *) sed -n '2,7s/^# \{0,1\}//p' "$0" >&2 && exit 2 ;;
+    *) sed -n '2,9s/^# \{0,1\}//p' "$0" >&2 && exit 2 ;;
 esac

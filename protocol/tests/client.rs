@@ -1,7 +1,7 @@
 //! The Rust client, against daemons good and bad.
 
-use crate::stub::{PATIENCE, Stub, serve};
 use crate::samples;
+use crate::stub::{PATIENCE, Stub, serve};
 use futures::{SinkExt, StreamExt};
 use pinacle_protocol::wire::{self, ConnectError, FrameError, MAX_LINE, PtyFrame};
 use pinacle_protocol::*;
@@ -79,7 +79,11 @@ async fn calls_go_and_answers_come() {
     let (client, mut tasks) = rpc(&daemon).await;
     let info = client.server_info(context::current()).await.expect("an answer");
     assert_eq!(info, Ok(samples::server_info()));
-    let error = client.host_check(context::current(), HostId::local(), true).await.expect("an answer").expect_err("an error");
+    let error = client
+        .host_check(context::current(), HostId::local(), true)
+        .await
+        .expect("an answer")
+        .expect_err("an error");
     assert_eq!(error, samples::error());
     drop(client);
     tokio::time::timeout(PATIENCE, tasks.join_next()).await.expect("the dispatch ends");
@@ -107,9 +111,16 @@ async fn what_does_not_fit_a_line_fails_its_call_alone() {
     let (client, _tasks) = rpc(&daemon).await;
     let text = "#".repeat(MAX_LINE);
     let error = client.config_check(context::current(), text).await.expect_err("too long");
-    assert!(matches!(&error, RpcError::Server(error) if error.detail.contains("larger than")), "{error}");
-    let huge = client.pod(context::current(), PodRef("huge".to_owned())).await.expect_err("too long");
-    assert!(matches!(&huge, RpcError::Server(error) if error.detail.contains("ask for less")), "{huge}");
+    assert!(
+        matches!(&error, RpcError::Server(error) if error.detail.contains("larger than")),
+        "{error}"
+    );
+    let huge =
+        client.pod(context::current(), PodRef("huge".to_owned())).await.expect_err("too long");
+    assert!(
+        matches!(&huge, RpcError::Server(error) if error.detail.contains("ask for less")),
+        "{huge}"
+    );
     let info = client.server_info(context::current()).await.expect("an answer");
     assert!(info.is_ok());
 }
@@ -135,7 +146,10 @@ async fn an_answer_from_the_future_fails_its_call_alone() {
     });
     let (client, _tasks) = rpc(&daemon).await;
     let error = client.server_info(context::current()).await.expect_err("no sense");
-    assert!(matches!(&error, RpcError::Server(error) if error.detail.contains("makes no sense")), "{error}");
+    assert!(
+        matches!(&error, RpcError::Server(error) if error.detail.contains("makes no sense")),
+        "{error}"
+    );
 }
 
 async fn refused(daemon: &Daemon) -> (ConnectError, ApiError) {
@@ -230,7 +244,8 @@ async fn stream(words: &str) -> (Daemon, wire::StreamReader) {
         stream.write_all(words.as_bytes()).await.expect("the client reads");
     });
     let connection = daemon.connect(Mode::Stream).await.expect("it connects");
-    let reader = connection.into_stream(&StreamRequest::Events { after: None }).await.expect("it is sent");
+    let reader =
+        connection.into_stream(&StreamRequest::Events { after: None }).await.expect("it is sent");
     (daemon, reader)
 }
 
@@ -268,7 +283,8 @@ async fn giving_up_on_a_frame_loses_none_of_it() {
         stream.read_u8().await.expect_err("the client says no more");
     });
     let connection = daemon.connect(Mode::Stream).await.expect("it connects");
-    let mut reader = connection.into_stream(&StreamRequest::Events { after: None }).await.expect("it is sent");
+    let mut reader =
+        connection.into_stream(&StreamRequest::Events { after: None }).await.expect("it is sent");
     let frame = async {
         loop {
             let tried = tokio::time::timeout(Duration::from_millis(1), reader.next_frame()).await;
@@ -326,5 +342,8 @@ async fn a_terminal_that_is_refused_says_why() {
     assert_eq!(connection.into_pty(&shell()).await.expect_err("no"), error);
     let daemon = Daemon::saying(1, WELCOME);
     let connection = daemon.connect(Mode::Pty).await.expect("it connects");
-    assert_eq!(connection.into_pty(&shell()).await.expect_err("no").kind, ErrorKind::DaemonUnreachable);
+    assert_eq!(
+        connection.into_pty(&shell()).await.expect_err("no").kind,
+        ErrorKind::DaemonUnreachable
+    );
 }

@@ -38,7 +38,10 @@ async fn they_list_and_create() {
     std::fs::write(spec, "name: Blog\n").expect("it can be written");
     for client in CLIENTS {
         let list = said(&daemon, client, &["list"]).await;
-        assert!(list.starts_with("blog") && list.contains("running") && list.contains(URL), "{list}");
+        assert!(
+            list.starts_with("blog") && list.contains("running") && list.contains(URL),
+            "{list}"
+        );
         assert_eq!(said(&daemon, client, &["create", spec]).await.trim(), URL);
     }
     std::fs::write(spec, "name: [\n").expect("it can be written");
@@ -53,8 +56,11 @@ async fn they_follow_a_journal_to_its_end() {
     let daemon = Daemon::calls(&Stub::default());
     for client in CLIENTS {
         let text = said(&daemon, client, &["journal", "blog"]).await;
-        assert_eq!(text, "[4 records are gone]\n$ npm install\nadded 3 packages\nExit code: None\n"
-            .replace("None", if client == "client.sh" { "null" } else { "None" }));
+        assert_eq!(
+            text,
+            "[4 records are gone]\n$ npm install\nadded 3 packages\nExit code: None\n"
+                .replace("None", if client == "client.sh" { "null" } else { "None" })
+        );
     }
 }
 

@@ -27,9 +27,13 @@ fn check(bytes: &[u8]) {
     for answer in &answers[1..] {
         let members: Vec<_> = answer.as_object().expect("an object").keys().collect();
         let known: [&[&str]; 3] = [&["id", "ok"], &["error", "id"], &["message", "request_id"]];
-        assert!(known.contains(&members.iter().map(|m| m.as_str()).collect::<Vec<_>>().as_slice()), "{answer}");
+        assert!(
+            known.contains(&members.iter().map(|m| m.as_str()).collect::<Vec<_>>().as_slice()),
+            "{answer}"
+        );
     }
-    let alive = answers.iter().find(|answer| answer["id"] == "alive").expect("the good call's answer");
+    let alive =
+        answers.iter().find(|answer| answer["id"] == "alive").expect("the good call's answer");
     // Only calls that were in earnest can take all the places there are.
     assert!(alive["ok"]["pid"] == 4242 || alive["error"]["kind"] == "busy", "{alive}");
 }
@@ -61,8 +65,26 @@ enum Change {
 
 fn change() -> impl Strategy<Value = Change> {
     let words: Vec<&[u8]> = vec![
-        b"null", b"-1", b"1e999", b"18446744073709551616", b"[]", b"{}", b"\"", b"\\", b"\n", b"\r", b"{", b"}",
-        b"\"id\":", b"\"call\":", b"\"Request\":", b"\"deadline\":", b"\"context\":[", b"\xff", b"\0", b",",
+        b"null",
+        b"-1",
+        b"1e999",
+        b"18446744073709551616",
+        b"[]",
+        b"{}",
+        b"\"",
+        b"\\",
+        b"\n",
+        b"\r",
+        b"{",
+        b"}",
+        b"\"id\":",
+        b"\"call\":",
+        b"\"Request\":",
+        b"\"deadline\":",
+        b"\"context\":[",
+        b"\xff",
+        b"\0",
+        b",",
     ];
     prop_oneof![
         (any::<Index>(), any::<u8>()).prop_map(|(at, byte)| Change::Replace(at, byte)),

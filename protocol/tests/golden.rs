@@ -20,9 +20,11 @@ impl Golden {
     /// additions do not matter.
     fn value<T: Serialize + DeserializeOwned + PartialEq + Debug>(&mut self, name: &str, value: T) {
         let json = serde_json::to_value(&value).expect("it serialises");
-        let read: T = serde_json::from_value(json.clone()).unwrap_or_else(|e| panic!("{name}: {e}"));
+        let read: T =
+            serde_json::from_value(json.clone()).unwrap_or_else(|e| panic!("{name}: {e}"));
         assert_eq!(read, value, "{name}");
-        let read: T = serde_json::from_value(with_additions(&json)).unwrap_or_else(|e| panic!("{name}: {e}"));
+        let read: T =
+            serde_json::from_value(with_additions(&json)).unwrap_or_else(|e| panic!("{name}: {e}"));
         assert_eq!(read, value, "{name}");
         self.json(name, json);
     }
@@ -30,7 +32,8 @@ impl Golden {
     /// Adds what cannot be compared as a value.
     fn message<T: Serialize + DeserializeOwned>(&mut self, name: &str, value: &T) {
         let json = serde_json::to_value(value).expect("it serialises");
-        let read: T = serde_json::from_value(json.clone()).unwrap_or_else(|e| panic!("{name}: {e}"));
+        let read: T =
+            serde_json::from_value(json.clone()).unwrap_or_else(|e| panic!("{name}: {e}"));
         assert_eq!(serde_json::to_value(read).expect("it serialises"), json, "{name}");
         self.json(name, json);
     }
@@ -147,10 +150,15 @@ fn views_are_as_they_were() {
 #[test]
 fn events_and_journal_are_as_they_were() {
     let mut golden = Golden::default();
-    for (name, event) in ["pod_changed", "host_changed", "operation_changed", "pod_removed"].into_iter().zip(events()) {
+    for (name, event) in ["pod_changed", "host_changed", "operation_changed", "pod_removed"]
+        .into_iter()
+        .zip(events())
+    {
         golden.value(name, event);
     }
-    for (name, record) in ["begin", "output", "end", "end_unknown", "note"].into_iter().zip(journal()) {
+    for (name, record) in
+        ["begin", "output", "end", "end_unknown", "note"].into_iter().zip(journal())
+    {
         golden.value(name, record);
     }
     golden.value("page", journal_page());
@@ -175,10 +183,14 @@ fn stream_lines_are_as_they_were() {
     let mut golden = Golden::default();
     golden.value("events", StreamRequest::Events { after: None });
     golden.value("events_after", StreamRequest::Events { after: Some(cursor(3)) });
-    let journal = |after, infra, follow| StreamRequest::Journal { pod: pod_ref(), after, infra, follow };
+    let journal =
+        |after, infra, follow| StreamRequest::Journal { pod: pod_ref(), after, infra, follow };
     golden.value("journal", journal(Some(cursor(3)), true, true));
     let short = json!({"stream": "journal", "pod": "blog"});
-    assert_eq!(serde_json::from_value::<StreamRequest>(short).expect("a request"), journal(None, false, false));
+    assert_eq!(
+        serde_json::from_value::<StreamRequest>(short).expect("a request"),
+        journal(None, false, false)
+    );
     let event = events().remove(3);
     golden.value("frame_event", StreamFrame::Event(Box::new(event)));
     let records = crate::samples::journal();
@@ -205,7 +217,8 @@ fn pty_lines_and_frames_are_as_they_were() {
     };
     assert!(!format!("{request:?}").contains("npm"));
     golden.message("request", &request);
-    let short: PtyRequest = serde_json::from_value(json!({"pod": "blog", "tty": false})).expect("a request");
+    let short: PtyRequest =
+        serde_json::from_value(json!({"pod": "blog", "tty": false})).expect("a request");
     golden.message("request_shell", &short);
     golden.value("reply_started", PtyReply::Started);
     golden.value("reply_error", PtyReply::Error(error()));

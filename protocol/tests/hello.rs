@@ -1,9 +1,9 @@
 //! The first line of each side.
 
 use crate::stub::{PATIENCE, Peer};
+use futures::StreamExt;
 use pinacle_protocol::wire::{self, AcceptError, Line};
 use pinacle_protocol::{ApiError, ErrorKind, Mode};
-use futures::StreamExt;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 /// Sends a first line; returns the refusal, after which the connection is closed.
@@ -41,7 +41,11 @@ async fn another_version_is_told_both_versions_and_the_way_out() {
         let error = refused(&format!(r#"{{"pinacle":{version},"mode":"rpc","new":[]}}"#)).await;
         assert_eq!(error.kind, ErrorKind::VersionMismatch);
         let hint = error.hint.expect("a hint");
-        assert!(error.message.contains(version) && error.message.contains("version 1"), "{}", error.message);
+        assert!(
+            error.message.contains(version) && error.message.contains("version 1"),
+            "{}",
+            error.message
+        );
         assert!(hint.contains(version) && hint.contains("pinacle-tui daemon restart"), "{hint}");
     }
 }

@@ -2,9 +2,12 @@
 
 mod client;
 mod examples;
+mod frames;
 mod fuzz;
 mod golden;
 mod hello;
+mod many;
+mod readme;
 mod rpc;
 mod samples;
 mod stub;

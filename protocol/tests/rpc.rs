@@ -49,14 +49,20 @@ async fn what_cannot_be_understood_is_answered_and_the_connection_lives() {
     ];
     for (line, reason) in library {
         let answer = peer.ask(line).await;
-        assert_eq!((&answer["request_id"], &answer["message"]["Err"]["kind"]), (&json!(5), &json!(12)));
+        assert_eq!(
+            (&answer["request_id"], &answer["message"]["Err"]["kind"]),
+            (&json!(5), &json!(12))
+        );
         let detail = answer["message"]["Err"]["detail"].as_str().expect("text");
         assert!(detail.contains(reason), "{line}: {detail}");
     }
     let unknown = ["GET / HTTP/1.1", "\u{1}\u{2}", "[]", "{}", "5", "\"{\"", "{\"Request\":{}}"];
     for line in unknown {
         let answer = peer.ask(line).await;
-        assert_eq!((&answer["id"], &answer["error"]["kind"]), (&Value::Null, &json!("invalid_request")));
+        assert_eq!(
+            (&answer["id"], &answer["error"]["kind"]),
+            (&Value::Null, &json!("invalid_request"))
+        );
     }
     peer.send_bytes(b"\xff\xfe\n").await;
     assert_eq!(peer.receive().await["error"]["kind"], "invalid_request");
@@ -78,16 +84,23 @@ async fn a_deadline_of_years_harms_nothing() {
         Value::Null,
     ];
     for deadline in deadlines {
-        let request = json!({"id": 1, "context": {"deadline": deadline}, "message": {"ServerInfo": {}}});
+        let request =
+            json!({"id": 1, "context": {"deadline": deadline}, "message": {"ServerInfo": {}}});
         let answer = peer.ask(&json!({ "Request": request }).to_string()).await;
         assert_eq!(answer["message"]["Ok"]["ServerInfo"]["Ok"]["pid"], 4242, "{deadline}");
     }
-    for deadline in [json!({"secs": -1, "nanos": 0}), json!("soon"), json!({"secs": u64::MAX, "nanos": u32::MAX})] {
-        let request = json!({"id": 1, "context": {"deadline": deadline}, "message": {"ServerInfo": {}}});
+    for deadline in [
+        json!({"secs": -1, "nanos": 0}),
+        json!("soon"),
+        json!({"secs": u64::MAX, "nanos": u32::MAX}),
+    ] {
+        let request =
+            json!({"id": 1, "context": {"deadline": deadline}, "message": {"ServerInfo": {}}});
         let answer = peer.ask(&json!({ "Request": request }).to_string()).await;
         assert_eq!(answer["message"]["Err"]["kind"], 12, "{deadline}");
     }
-    let answer = peer.ask(r#"{"id":1,"call":"server_info","timeout_ms":18446744073709551615}"#).await;
+    let answer =
+        peer.ask(r#"{"id":1,"call":"server_info","timeout_ms":18446744073709551615}"#).await;
     assert_eq!(answer["ok"]["pid"], 4242);
 }
 
@@ -98,9 +111,13 @@ async fn a_call_that_runs_out_of_time_is_answered_so() {
     assert_eq!((&answer["request_id"], &answer["message"]["Err"]["kind"]), (&json!(3), &json!(13)));
     let args = json!({"id": "op0123456789abcd", "wait_ms": 0});
     for timeout in [0, 1, 30_000] {
-        let line = json!({"id": timeout, "call": "operation_wait", "args": args, "timeout_ms": timeout});
+        let line =
+            json!({"id": timeout, "call": "operation_wait", "args": args, "timeout_ms": timeout});
         let answer = peer.ask(&line.to_string()).await;
-        assert_eq!((&answer["id"], &answer["error"]["kind"]), (&json!(timeout), &json!("cancelled")));
+        assert_eq!(
+            (&answer["id"], &answer["error"]["kind"]),
+            (&json!(timeout), &json!("cancelled"))
+        );
     }
     peer.check_alive().await;
 }
@@ -118,7 +135,8 @@ async fn the_work_of_a_call_ends_with_its_time() {
 #[tokio::test(start_paused = true)]
 async fn a_client_that_closes_its_side_still_gets_every_answer() {
     let mut peer = Peer::rpc().await;
-    peer.send(r#"{"id":1,"call":"operation_wait","args":{"id":"op0123456789abcd","wait_ms":0}}"#).await;
+    peer.send(r#"{"id":1,"call":"operation_wait","args":{"id":"op0123456789abcd","wait_ms":0}}"#)
+        .await;
     peer.send_bytes(br#"{"id":2,"call":"server_info"}"#).await;
     peer.finish().await;
     assert_eq!(peer.receive().await["id"], 2);
@@ -130,7 +148,10 @@ async fn a_client_that_closes_its_side_still_gets_every_answer() {
 async fn the_same_id_twice_gets_two_answers() {
     let mut peer = Peer::rpc().await;
     for _ in 0..2 {
-        peer.send(&format!(r#"{{"Request":{{"id":9,"context":{{"deadline":[0,50000000]}},{WAIT}}}}}"#)).await;
+        peer.send(&format!(
+            r#"{{"Request":{{"id":9,"context":{{"deadline":[0,50000000]}},{WAIT}}}}}"#
+        ))
+        .await;
     }
     peer.send(r#"{"Request":{"id":9,"message":{"ServerInfo":{}}}}"#).await;
     let mut ok = 0;
@@ -164,7 +185,10 @@ async fn too_many_calls_at_once_are_refused_as_busy() {
     let answer = peer.ask(r#"{"id":"more","call":"server_info"}"#).await;
     assert_eq!((&answer["id"], &answer["error"]["kind"]), (&json!("more"), &json!("busy")));
     let answer = peer.ask(r#"{"Request":{"id":100,"message":{"ServerInfo":{}}}}"#).await;
-    assert_eq!((&answer["request_id"], &answer["message"]["Err"]["kind"]), (&json!(100), &json!(10)));
+    assert_eq!(
+        (&answer["request_id"], &answer["message"]["Err"]["kind"]),
+        (&json!(100), &json!(10))
+    );
     peer.wait_for(MAX_IN_FLIGHT).await;
     // With all places taken, cancelling still works and makes room.
     peer.send(r#"{"Cancel":{"request_id":5}}"#).await;
@@ -180,7 +204,10 @@ async fn a_line_without_end_is_thrown_away_up_to_its_end() {
     }
     peer.send_bytes(b"\n").await;
     let answer = peer.receive().await;
-    assert_eq!((&answer["id"], &answer["error"]["kind"]), (&Value::Null, &json!("invalid_request")));
+    assert_eq!(
+        (&answer["id"], &answer["error"]["kind"]),
+        (&Value::Null, &json!("invalid_request"))
+    );
     peer.check_alive().await;
     let text = "#".repeat(MAX_LINE - 60);
     let line = json!({"id": 1, "call": "config_check", "args": {"spec_text": text}}).to_string();

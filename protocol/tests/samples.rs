@@ -187,7 +187,8 @@ pub(crate) fn events() -> Vec<EventRecord> {
 }
 
 pub(crate) fn journal() -> Vec<JournalRecord> {
-    let record = |seq, entry| JournalRecord { seq, time: Timestamp(1_790_000_000_000 + seq), entry };
+    let record =
+        |seq, entry| JournalRecord { seq, time: Timestamp(1_790_000_000_000 + seq), entry };
     vec![
         record(
             1,
@@ -334,19 +335,39 @@ pub(crate) fn calls() -> Vec<(&'static str, PinacleRequest, PinacleResponse)> {
         ("pod", Q::Pod { pod: pod_ref() }, A::Pod(Ok(pod_detail()))),
         ("pod_create", Q::PodCreate { request: create() }, A::PodCreate(Ok(accepted()))),
         ("pod_start", Q::PodStart { request: action() }, A::PodStart(Ok(accepted()))),
-        ("pod_stop", Q::PodStop { request: action() }, A::PodStop(Ok(Accepted { operation: None, ..accepted() }))),
+        (
+            "pod_stop",
+            Q::PodStop { request: action() },
+            A::PodStop(Ok(Accepted { operation: None, ..accepted() })),
+        ),
         ("pod_restart", Q::PodRestart { request: action() }, A::PodRestart(Ok(accepted()))),
         ("pod_delete", Q::PodDelete { request: action() }, A::PodDelete(Ok(accepted()))),
         ("pod_adopt", Q::PodAdopt { request: adopt }, A::PodAdopt(Ok(accepted()))),
         ("pod_usage", Q::PodUsage { pods: vec![pod_ref()] }, A::PodUsage(Ok(vec![usage()]))),
-        ("config_check", Q::ConfigCheck { spec_text: spec_text() }, A::ConfigCheck(Ok(config_report()))),
+        (
+            "config_check",
+            Q::ConfigCheck { spec_text: spec_text() },
+            A::ConfigCheck(Ok(config_report())),
+        ),
         ("config_plan", plan, A::ConfigPlan(Ok(config_plan()))),
         ("config_apply", Q::ConfigApply { request: apply }, A::ConfigApply(Err(error()))),
         ("operation", Q::Operation { id: id() }, A::Operation(Ok(operation()))),
-        ("operation_wait", Q::OperationWait { id: id(), wait_ms: 25_000 }, A::OperationWait(Ok(operation()))),
-        ("events_since", Q::EventsSince { after: cursor(3), wait_ms: 0 }, A::EventsSince(Ok(batch))),
+        (
+            "operation_wait",
+            Q::OperationWait { id: id(), wait_ms: 25_000 },
+            A::OperationWait(Ok(operation())),
+        ),
+        (
+            "events_since",
+            Q::EventsSince { after: cursor(3), wait_ms: 0 },
+            A::EventsSince(Ok(batch)),
+        ),
         ("journal", journal, A::Journal(Ok(journal_page()))),
-        ("host_check", Q::HostCheck { host: HostId::local(), fresh: true }, A::HostCheck(Ok(host_report()))),
+        (
+            "host_check",
+            Q::HostCheck { host: HostId::local(), fresh: true },
+            A::HostCheck(Ok(host_report())),
+        ),
         ("shutdown", Q::Shutdown {}, A::Shutdown(Ok(()))),
     ]
 }

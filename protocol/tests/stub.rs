@@ -11,7 +11,8 @@ use std::time::Duration;
 use tarpc::context::Context;
 use tarpc::server::{BaseChannel, Channel};
 use tokio::io::{
-    AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader, DuplexStream, ReadHalf, WriteHalf,
+    AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader, DuplexStream,
+    ReadHalf, WriteHalf,
 };
 use tokio::task::JoinSet;
 
@@ -72,7 +73,12 @@ impl Pinacle for Stub {
         }
     }
 
-    async fn operation_wait(self, _: Context, _: OperationId, wait_ms: u64) -> Result<OperationView, ApiError> {
+    async fn operation_wait(
+        self,
+        _: Context,
+        _: OperationId,
+        wait_ms: u64,
+    ) -> Result<OperationView, ApiError> {
         if wait_ms == 25_000 {
             let status = OperationStatus::Succeeded;
             return Ok(OperationView { status, error: None, ..samples::operation() });

@@ -17,8 +17,10 @@ mod start_daemon;
 use pinacle_tests::daemon::{Daemon, Programs};
 
 /// The programs under test.
-const PROGRAMS: Programs =
-    Programs { daemon: env!("CARGO_BIN_EXE_pinacled"), client: env!("CARGO_BIN_EXE_pinacle-tui") };
+const PROGRAMS: Programs = Programs {
+    daemon: env!("CARGO_BIN_EXE_test-pinacled"),
+    client: env!("CARGO_BIN_EXE_test-pinacle-tui"),
+};
 
 /// A spec without gVisor, for what does not depend on the isolation.
 const PLAIN: &str = "isolation: runc\n";

@@ -1,7 +1,10 @@
 //! Tests of the client: its pure parts one by one, and whole command lines
 //! against a daemon of our own in the same process.
 
-#![expect(clippy::disallowed_methods, reason = "a test plays both sides, and waits with a deadline")]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "a test plays both sides, and waits with a deadline"
+)]
 
 mod args;
 mod attach;

@@ -51,8 +51,9 @@ impl State {
         }
         let Some(observed) = self.hosts.get(host).and_then(|host| host.foreign.get(id)) else {
             let message = format!("no pod {id} of another daemon was seen on host `{host}`");
-            return Some(Err(ApiError::new(ErrorKind::NotFound, message)
-                .hint("`doctor` lists those there are")));
+            return Some(Err(
+                ApiError::new(ErrorKind::NotFound, message).hint("`doctor` lists those there are")
+            ));
         };
         let observed = observed.clone();
         let adoption = Adoption { host: host.clone(), observed, asked: Some(token), lost: false };
@@ -112,7 +113,10 @@ impl State {
         self.lasting();
         self.effects.push(Effect::SetSecrets { pod: id.clone(), values });
         let state = if running { "running" } else { "stopped" };
-        self.note(id, format!("found on host `{host}` by its labels ({state}) and taken into the list"));
+        self.note(
+            id,
+            format!("found on host `{host}` by its labels ({state}) and taken into the list"),
+        );
         Ok(taken_in(id))
     }
 
@@ -141,7 +145,8 @@ impl State {
         let free = |port: &HostPort| !place.used_ports.contains(port);
         let mut attention = (!complete).then(|| {
             "its spec was rebuilt from labels: values of `env` are missing; \
-             set them with `config edit`".to_owned()
+             set them with `config edit`"
+                .to_owned()
         });
         if let Some(port) = port.filter(|port| !free(port)) {
             attention = Some(format!("its port {port} is held by another pod in the list"));

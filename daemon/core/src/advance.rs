@@ -36,7 +36,8 @@ impl State {
     pub(crate) fn advance(&mut self, now: Now, id: &PodId) {
         for _ in 0..TURNS {
             let Some(pod) = self.pods.get(id) else { return };
-            let waits = pod.in_flight.is_some() || pod.not_before.is_some_and(|at| at > now.mono_ms);
+            let waits =
+                pod.in_flight.is_some() || pod.not_before.is_some_and(|at| at > now.mono_ms);
             if waits || !self.host_ready(&pod.record.host) {
                 return;
             }

@@ -41,7 +41,10 @@ impl State {
         for (id, host) in &self.hosts {
             let held = ports.keys().filter(|(on, _)| on == id).count();
             if held != host.used_ports.len() {
-                return Some(format!("{held} ports are held on {id}, {} in use", host.used_ports.len()));
+                return Some(format!(
+                    "{held} ports are held on {id}, {} in use",
+                    host.used_ports.len()
+                ));
             }
             let held = subnets.keys().filter(|(on, _)| on == id).count();
             if held != host.used_subnets.len() {
@@ -83,9 +86,10 @@ impl State {
                 return Some(format!("{id} breaks off an operation for none"));
             }
         }
-        let late = self.timers.iter().find(|(at, id)| {
-            self.pods.get(id).is_none_or(|pod| pod.not_before != Some(*at))
-        });
+        let late = self
+            .timers
+            .iter()
+            .find(|(at, id)| self.pods.get(id).is_none_or(|pod| pod.not_before != Some(*at)));
         if let Some((_, id)) = late {
             return Some(format!("a timer of {id} is not that of the pod"));
         }

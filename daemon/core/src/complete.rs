@@ -4,9 +4,7 @@ use crate::advance::pause_ms;
 use crate::engine::ObservedPod;
 use crate::event::Now;
 use crate::plan::{self, OldContainer};
-use crate::record::{
-    Applied, Direction, Failure, OperationRecord, PodRecord, Revert, StepRecord,
-};
+use crate::record::{Applied, Direction, Failure, OperationRecord, PodRecord, Revert, StepRecord};
 use crate::setback::exhausted;
 use crate::spec::{SpecDiff, diff};
 use crate::state::{KEPT_PER_POD, State};
@@ -127,7 +125,8 @@ impl State {
         let subnet = pod.observed.as_ref().and_then(|seen| seen.network);
         let subnet = subnet.filter(|_| pod.record.subnet.is_none());
         let taken = |what: String| {
-            let message = format!("{what}, which the container is set to, is in use by another pod");
+            let message =
+                format!("{what}, which the container is set to, is in use by another pod");
             Err(ApiError::new(ErrorKind::Conflict, message)
                 .hint("delete that pod, then start this one again"))
         };
@@ -230,7 +229,8 @@ impl State {
         let ended = |operation: &&OperationId| {
             self.operations.get(*operation).is_none_or(OperationRecord::is_final)
         };
-        let old: Vec<OperationId> = pod.history.iter().take(excess).filter(ended).cloned().collect();
+        let old: Vec<OperationId> =
+            pod.history.iter().take(excess).filter(ended).cloned().collect();
         if let Some(pod) = self.pod_memory(id) {
             pod.history.retain(|operation| !old.contains(operation));
         }

@@ -6,9 +6,7 @@
 
 mod observed;
 
-pub use observed::{
-    ContainerState, HostSnapshot, ObservedContainer, ObservedLabels, ObservedPod,
-};
+pub use observed::{ContainerState, HostSnapshot, ObservedContainer, ObservedLabels, ObservedPod};
 
 use crate::podconfig::PodConfig;
 use pinacle_protocol::{ApiError, EngineView, HostPort, Isolation, OwnerId, PodId};

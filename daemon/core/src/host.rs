@@ -56,7 +56,12 @@ impl Host {
         self.status == HostStatus::Up && self.observed
     }
 
-    pub(crate) fn set_status(&mut self, status: HostStatus, error: Option<ApiError>, at: Timestamp) {
+    pub(crate) fn set_status(
+        &mut self,
+        status: HostStatus,
+        error: Option<ApiError>,
+        at: Timestamp,
+    ) {
         if self.status != status {
             self.since = at;
         }
@@ -71,8 +76,7 @@ impl Host {
             let set = containers.map(|container| container.and_then(|c| c.port));
             [set[0], set[1], pod.labels.port]
         };
-        let foreign: BTreeSet<HostPort> =
-            self.foreign.values().flat_map(ports).flatten().collect();
+        let foreign: BTreeSet<HostPort> = self.foreign.values().flat_map(ports).flatten().collect();
         settings.ports.clone().map(HostPort).find(|port| {
             !self.used_ports.contains(port)
                 && !foreign.contains(port)

@@ -107,7 +107,9 @@ impl State {
             return;
         };
         let ready = self.host_ready(host);
-        let Some(pod) = self.pods.get_mut(id).filter(|pod| pod.record.host == *host) else { return };
+        let Some(pod) = self.pods.get_mut(id).filter(|pod| pod.record.host == *host) else {
+            return;
+        };
         pod.looking = false;
         pod.fresh = false;
         pod.overtaken |= !ready;

@@ -126,9 +126,8 @@ impl OperationRecord {
     /// Returns it in one line.
     pub(crate) fn summary(&self) -> OperationSummary {
         let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
-        let open = |step: &&StepRecord| {
-            matches!(step.status, StepStatus::Planned | StepStatus::Started)
-        };
+        let open =
+            |step: &&StepRecord| matches!(step.status, StepStatus::Planned | StepStatus::Started);
         let current = self.current().map(|i| self.steps[i].step.label());
         OperationSummary {
             id: self.id.clone(),

@@ -51,9 +51,8 @@ mod tests {
             .collect();
         let (head, body) = rows.split_first().expect("a table");
         assert_eq!(body.len(), PodPhase::ALL.len());
-        let phase = |word: &str| {
-            PodPhase::ALL.into_iter().find(|p| p.as_str() == word).expect("a phase")
-        };
+        let phase =
+            |word: &str| PodPhase::ALL.into_iter().find(|p| p.as_str() == word).expect("a phase");
         for row in body {
             let from = phase(row[0]);
             for (cell, to) in row[1..].iter().zip(&head[1..]).filter(|(_, to)| !to.is_empty()) {

@@ -41,7 +41,8 @@ impl State {
         }
         let has_files = record.applied.is_some();
         if difference.needs_recreate() && has_files && change.loss == LossConsent::NotGiven {
-            let message = format!("applying this spec makes the container of pod `{}` again", record.slug);
+            let message =
+                format!("applying this spec makes the container of pod `{}` again", record.slug);
             return Err(ApiError::new(ErrorKind::Conflict, message)
                 .cause("files outside /workspace and the home directory would be lost")
                 .hint("see `config plan`, and apply with consent to the loss (--accept-loss)"));
@@ -90,11 +91,7 @@ impl State {
         Ok(Accepted { pod: id, operation: Some(operation) })
     }
 
-    fn store_spec(
-        &mut self,
-        id: &PodId,
-        change: ReconfigureRequest,
-    ) -> Result<(), ApiError> {
+    fn store_spec(&mut self, id: &PodId, change: ReconfigureRequest) -> Result<(), ApiError> {
         let old = self.pods.get(id).map(|pod| pod.record.slug.clone());
         let wanted = change.spec.slug.clone().and_then(|slug| Slug::new(slug).ok());
         if let (Some(wanted), Some(old)) = (wanted, old)

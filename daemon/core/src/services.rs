@@ -9,12 +9,8 @@ use std::collections::BTreeMap;
 
 /// Returns the definitions in the order to start: services, then processes.
 pub(crate) fn definitions(pod: &PodRecord) -> Vec<ServiceConfig> {
-    let services = pod
-        .spec
-        .services
-        .iter()
-        .filter(|s| s.is_available())
-        .filter_map(|s| service(*s, pod));
+    let services =
+        pod.spec.services.iter().filter(|s| s.is_available()).filter_map(|s| service(*s, pod));
     let processes = pod.spec.processes.iter().map(|process| ServiceConfig {
         name: process.supervisor_name(),
         kind: "process".to_owned(),
@@ -66,10 +62,14 @@ pub(crate) fn awaited(pod: &PodRecord) -> Vec<String> {
 /// Returns the spec's own health checks as a name and a shell command that
 /// tries as often as the check allows and ends with 0 when it is well.
 pub(crate) fn health_checks(spec: &PodSpec) -> Vec<(String, String)> {
-    spec.health_checks.iter().enumerate().map(|(i, check)| {
-        let name = check.name.clone().unwrap_or_else(|| format!("health check {}", i + 1));
-        (name, tries(check))
-    }).collect()
+    spec.health_checks
+        .iter()
+        .enumerate()
+        .map(|(i, check)| {
+            let name = check.name.clone().unwrap_or_else(|| format!("health check {}", i + 1));
+            (name, tries(check))
+        })
+        .collect()
 }
 
 fn tries(check: &HealthCheck) -> String {

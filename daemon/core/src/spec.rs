@@ -68,8 +68,5 @@ pub fn parse(bytes: &[u8]) -> Parsed {
         Err(finding) => (None, vec![*finding]),
     };
     let refused = diagnostics.iter().any(|d| d.severity == Severity::Error);
-    Parsed {
-        spec: spec.filter(|_| !refused),
-        diagnostics,
-    }
+    Parsed { spec: spec.filter(|_| !refused), diagnostics }
 }

@@ -126,11 +126,7 @@ impl State {
 
 /// Returns what applying a spec to a pod would do; changes nothing. Whether a new slug
 /// is free is only known when it is applied.
-pub fn config_plan(
-    record: &PodRecord,
-    spec: &PodSpec,
-    diagnostics: Vec<Diagnostic>,
-) -> ConfigPlan {
+pub fn config_plan(record: &PodRecord, spec: &PodSpec, diagnostics: Vec<Diagnostic>) -> ConfigPlan {
     let change = diff(&record.spec, spec);
     let in_force = record.applied.as_ref().map_or(&record.spec, |applied| &applied.spec);
     let recreates = diff(in_force, spec).needs_recreate();

@@ -22,11 +22,11 @@ fn local() -> HostId {
 }
 
 fn pod(world: &World, slug: &str) -> PodId {
-    let of = |id: &&PodId| {
-        world.state.pod_record(id).is_some_and(|record| record.slug.as_str() == slug)
-    };
+    let of =
+        |id: &&PodId| world.state.pod_record(id).is_some_and(|record| record.slug.as_str() == slug);
     let id = world.state.pod_ids().find(of).cloned();
-    let known = || world.hosts[&local()].pods().into_iter().find(|id| id.as_str().starts_with(slug));
+    let known =
+        || world.hosts[&local()].pods().into_iter().find(|id| id.as_str().starts_with(slug));
     id.or_else(known).unwrap_or_else(|| panic!("no pod {slug}"))
 }
 

@@ -25,14 +25,16 @@ type Lines = Framed<UnixStream, JsonLines>;
 
 pub(super) async fn serve(mut lines: Lines, backend: Backend) {
     let request = match tokio::time::timeout(REQUEST_LIMIT, lines.next()).await {
-        Ok(Some(Ok(Line::Whole(line)))) => serde_json::from_slice::<PtyRequest>(&line),
-        _ => return,
+        Ok(Some(Ok(Line::Whole(line)))) => serde_json::from_slice::<PtyRequest>(&line)
+            .map_err(|error| format!("not a pty request: {error}")),
+        Ok(Some(Ok(Line::TooLong))) => Err("the line is too long".to_owned()),
+        Ok(Some(Err(_)) | None) => return,
+        Err(_) => Err("nothing was asked for".to_owned()),
     };
     let started = match request {
         Ok(request) => start(&backend, request).await,
-        Err(error) => {
-            let message = format!("not a pty request: {error}");
-            Err(ApiError::new(ErrorKind::InvalidRequest, message).hint("see protocol/README.md"))
+        Err(why) => {
+            Err(ApiError::new(ErrorKind::InvalidRequest, why).hint("see protocol/README.md"))
         }
     };
     let (reply, session) = match started {

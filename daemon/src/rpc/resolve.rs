@@ -4,7 +4,7 @@ use crate::publish::{PodEntry, Published};
 use pinacle_core::event::{CreateRequest, SlugChoice};
 use pinacle_core::spec::{self, PodSpec, slugify};
 use pinacle_protocol::diagnostic::{Diagnostic, Severity};
-use pinacle_protocol::{ApiError, CreatePod, ErrorKind, HostId, PodRef, Slug};
+use pinacle_protocol::{ApiError, CreatePod, Cursor, ErrorKind, HostId, PodRef, Slug};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -33,6 +33,11 @@ pub(super) fn pod(published: &Published, wanted: &PodRef) -> Result<Arc<PodEntry
         }
         _ => Err(not_found(published, text)),
     }
+}
+
+/// Keeps a place below the last number there is, so that every reader can count on.
+pub(super) fn cursor(wanted: Cursor) -> Cursor {
+    Cursor { seq: wanted.seq.min(u64::MAX / 2), ..wanted }
 }
 
 fn quoted(text: &str) -> String {

@@ -203,6 +203,7 @@ impl Pinacle for Handler {
         wait_ms: u64,
     ) -> Result<EventBatch, ApiError> {
         let limit = wait_limit(&context, wait_ms);
+        let after = resolve::cursor(after);
         let hub = self.backend.driver.events();
         let mut head = hub.subscribe();
         let news = head.wait_for(|head| head.epoch != after.epoch || head.seq > after.seq);
@@ -221,6 +222,7 @@ impl Pinacle for Handler {
         infra: bool,
     ) -> Result<JournalPage, ApiError> {
         let entry = resolve::pod(&self.backend.driver.published(), &pod)?;
+        let after = resolve::cursor(after);
         let page = self.backend.journal.read(&entry.record.id, after, max_records, infra).await;
         page.map_err(|error| ApiError::from_error(ErrorKind::Storage, &error))
     }

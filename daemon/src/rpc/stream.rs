@@ -43,7 +43,8 @@ async fn answer(lines: &mut Lines, backend: &Backend) -> Result<(), LineError> {
     match request {
         Ok(StreamRequest::Events { after }) => events(lines, backend, after).await,
         Ok(StreamRequest::Journal { pod, after, infra, follow }) => {
-            let query = Query { after: after.unwrap_or_default(), infra, follow };
+            let after = resolve::cursor(after.unwrap_or_default());
+            let query = Query { after, infra, follow };
             journal(lines, backend, &pod, query).await
         }
         Err(error) => refuse(lines, &format!("not a stream request: {error}")).await,
@@ -73,7 +74,7 @@ async fn events(
 ) -> Result<(), LineError> {
     let hub = backend.driver.events();
     let mut head = hub.subscribe();
-    let mut cursor = after.unwrap_or_else(|| hub.head());
+    let mut cursor = after.map_or_else(|| hub.head(), resolve::cursor);
     let mut caught_up = false;
     loop {
         let now = *head.borrow_and_update();

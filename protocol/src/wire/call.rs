@@ -91,7 +91,13 @@ pub(super) struct Refused {
     /// Who is told.
     pub(super) caller: Caller,
     /// Why.
-    pub(super) error: ApiError,
+    pub(super) error: Box<ApiError>,
+}
+
+impl Refused {
+    fn new(caller: Caller, error: ApiError) -> Self {
+        Self { caller, error: Box::new(error) }
+    }
 }
 
 impl Caller {
@@ -126,7 +132,9 @@ impl Caller {
                 Ok(self.refusal(&ApiError::new(ErrorKind::Internal, error.to_string())))
             }
         };
-        made.unwrap_or_else(|error| self.refusal(&ApiError::from_error(ErrorKind::Internal, &error)))
+        made.unwrap_or_else(|error| {
+            self.refusal(&ApiError::from_error(ErrorKind::Internal, &error))
+        })
     }
 }
 
@@ -166,13 +174,13 @@ fn detail(error: &serde_json::Error) -> String {
 
 /// Reads a line.
 pub(super) fn parse(line: &[u8]) -> Result<Incoming, Refused> {
-    let value = serde_json::from_slice(line).map_err(|error| Refused {
-        caller: super::recover::caller(line),
-        error: invalid(format!("not a line of JSON: {}", detail(&error))),
+    let value = serde_json::from_slice(line).map_err(|error| {
+        let error = invalid(format!("not a line of JSON: {}", detail(&error)));
+        Refused::new(super::recover::caller(line), error)
     })?;
     let Value::Object(mut line) = value else {
         let error = invalid("a line must be a JSON object").hint(EXAMPLE);
-        return Err(Refused { caller: Caller::unknown(), error });
+        return Err(Refused::new(Caller::unknown(), error));
     };
     if line.contains_key("call") {
         return plain(line).map(|call| Incoming::Call(Box::new(call)));
@@ -184,7 +192,7 @@ pub(super) fn parse(line: &[u8]) -> Result<Incoming, Refused> {
         return Ok(Incoming::Cancel { id });
     }
     let caller = plain_id(line.remove("id")).unwrap_or(Caller::unknown());
-    Err(Refused { caller, error: invalid("the line has no `call`").hint(EXAMPLE) })
+    Err(Refused::new(caller, invalid("the line has no `call`").hint(EXAMPLE)))
 }
 
 const EXAMPLE: &str = "for example {\"id\":1,\"call\":\"server_info\"}; see protocol/README.md";
@@ -200,19 +208,18 @@ fn plain_id(id: Option<Value>) -> Option<Caller> {
 fn plain(mut line: Map<String, Value>) -> Result<Call, Refused> {
     let Some(caller) = plain_id(line.remove("id")) else {
         let message = format!("`id` must be a number or a text of at most {MAX_ID} bytes");
-        return Err(Refused { caller: Caller::unknown(), error: invalid(message) });
+        return Err(Refused::new(Caller::unknown(), invalid(message)));
     };
     let (request, timeout) = match plain_request(line) {
         Ok(understood) => understood,
-        Err(error) => return Err(Refused { caller, error }),
+        Err(error) => return Err(Refused::new(caller, error)),
     };
     finish(caller, request, timeout, trace())
 }
 
 fn plain_request(mut line: Map<String, Value>) -> Result<(PinacleRequest, Duration), ApiError> {
-    let name = match line.remove("call") {
-        Some(Value::String(name)) => name,
-        _ => return Err(invalid("`call` must be the name of a call").hint(EXAMPLE)),
+    let Some(Value::String(name)) = line.remove("call") else {
+        return Err(invalid("`call` must be the name of a call").hint(EXAMPLE));
     };
     let Some(name) = CALLS.into_iter().find(|call| *call == name) else {
         let name: String = name.chars().take(60).collect();
@@ -257,12 +264,12 @@ fn library(request: Value) -> Result<Call, Refused> {
     let caller = id.map_or(Caller::unknown(), Caller::Library);
     let (Value::Object(mut request), Some(_)) = (request, id) else {
         let error = invalid("`Request` must be an object with a number as its `id`").hint(EXAMPLE);
-        return Err(Refused { caller, error });
+        return Err(Refused::new(caller, error));
     };
     let mut context = match request.remove("context").unwrap_or_default() {
         Value::Object(context) => context,
         Value::Null => Map::new(),
-        _ => return Err(Refused { caller, error: invalid("`context` must be an object") }),
+        _ => return Err(Refused::new(caller, invalid("`context` must be an object"))),
     };
     let timeout = match context.remove("deadline").unwrap_or_default() {
         Value::Null => Ok(DEFAULT_DEADLINE),
@@ -272,7 +279,7 @@ fn library(request: Value) -> Result<Call, Refused> {
         Ok(timeout) => timeout,
         Err(error) => {
             let error = invalid(format!("cannot read the deadline: {}", detail(&error)));
-            return Err(Refused { caller, error });
+            return Err(Refused::new(caller, error));
         }
     };
     let trace = context.remove("trace_context").unwrap_or_else(trace);
@@ -280,7 +287,7 @@ fn library(request: Value) -> Result<Call, Refused> {
         Ok(request) => finish(caller, request, timeout, trace),
         Err(error) => {
             let error = invalid(format!("not a call: {}", detail(&error)));
-            Err(Refused { caller, error: error.hint("protocol/README.md lists the calls") })
+            Err(Refused::new(caller, error.hint("protocol/README.md lists the calls")))
         }
     }
 }
@@ -303,7 +310,7 @@ fn finish(
         Ok(context) => Ok(Call { caller, timeout, context, request }),
         Err(error) => {
             let error = invalid(format!("cannot read the trace context: {}", detail(&error)));
-            Err(Refused { caller, error })
+            Err(Refused::new(caller, error))
         }
     }
 }
@@ -331,7 +338,10 @@ mod tests {
     fn the_calls_are_those_of_the_service() {
         let error = serde_json::from_str::<PinacleRequest>("{\"Nope\":{}}").expect_err("no call");
         let known: Vec<_> = CALLS.iter().map(|name| format!("`{}`", variant(name))).collect();
-        assert!(error.to_string().contains(&format!("expected one of {}", known.join(", "))), "{error}");
+        assert!(
+            error.to_string().contains(&format!("expected one of {}", known.join(", "))),
+            "{error}"
+        );
         for name in CALLS {
             let message = json!({ variant(name): {} });
             let takes_request = serde_json::from_value::<PinacleRequest>(message)
@@ -345,7 +355,9 @@ mod tests {
         let action = json!({"request_id": "r", "pod": "blog"});
         for args in [action.clone(), json!({ "request": action })] {
             let call = call(json!({"id": "a", "call": "pod_stop", "args": args}));
-            assert!(matches!(call.request, PinacleRequest::PodStop { request } if request.pod.0 == "blog"));
+            assert!(
+                matches!(call.request, PinacleRequest::PodStop { request } if request.pod.0 == "blog")
+            );
             assert_eq!(call.caller, Caller::Plain(json!("a")));
         }
     }
@@ -368,7 +380,8 @@ mod tests {
             (json!({"secs": 1_u64 << 63, "nanos": 999_999_999}), MAX_DEADLINE),
         ];
         for (deadline, expected) in deadlines {
-            let request = json!({"id": 1, "context": {"deadline": deadline}, "message": {"Inventory": {}}});
+            let request =
+                json!({"id": 1, "context": {"deadline": deadline}, "message": {"Inventory": {}}});
             assert_eq!(wait(json!({ "Request": request })), expected);
         }
     }
@@ -385,13 +398,33 @@ mod tests {
             (r#"[1]"#, Caller::unknown(), "a JSON object"),
             (r#"GET / HTTP/1.1"#, Caller::unknown(), "not a line of JSON"),
             (r#"{"id":7,"call":"pod","args":{"#, Caller::Plain(json!(7)), "not a line of JSON"),
-            (r#"{"Request":{"id":7,"message":{"Nope":{}}}}"#, Caller::Library(7), "unknown variant `Nope`"),
-            (r#"{"Request":{"id":7,"message":{"Pod":{}}}}"#, Caller::Library(7), "missing field `pod`"),
+            (
+                r#"{"Request":{"id":7,"message":{"Nope":{}}}}"#,
+                Caller::Library(7),
+                "unknown variant `Nope`",
+            ),
+            (
+                r#"{"Request":{"id":7,"message":{"Pod":{}}}}"#,
+                Caller::Library(7),
+                "missing field `pod`",
+            ),
             (r#"{"Request":{"id":7}}"#, Caller::Library(7), "not a call"),
             (r#"{"Request":{"id":7,"message":"#, Caller::Library(7), "not a line of JSON"),
-            (r#"{"Request":{"id":7,"context":[[9e18,0]],"message":{"Inventory":{}}}}"#, Caller::Library(7), "`context`"),
-            (r#"{"Request":{"id":7,"context":{"deadline":-1},"message":{"Inventory":{}}}}"#, Caller::Library(7), "deadline"),
-            (r#"{"Request":{"id":-7,"message":{"Inventory":{}}}}"#, Caller::unknown(), "`Request` must be"),
+            (
+                r#"{"Request":{"id":7,"context":[[9e18,0]],"message":{"Inventory":{}}}}"#,
+                Caller::Library(7),
+                "`context`",
+            ),
+            (
+                r#"{"Request":{"id":7,"context":{"deadline":-1},"message":{"Inventory":{}}}}"#,
+                Caller::Library(7),
+                "deadline",
+            ),
+            (
+                r#"{"Request":{"id":-7,"message":{"Inventory":{}}}}"#,
+                Caller::unknown(),
+                "`Request` must be",
+            ),
             (r#"{"Request":[{},1,{"Inventory":{}}]}"#, Caller::unknown(), "`Request` must be"),
             (r#"{"Cancel":{"id":7}}"#, Caller::unknown(), "no `call`"),
         ];
@@ -405,7 +438,8 @@ mod tests {
     #[test]
     fn an_explanation_repeats_little_of_what_was_sent() {
         let long = "s".repeat(100_000);
-        let (_, text) = refused(&json!({"id": 1, "call": "pod_usage", "args": {"pods": long}}).to_string());
+        let (_, text) =
+            refused(&json!({"id": 1, "call": "pod_usage", "args": {"pods": long}}).to_string());
         assert!(text.len() < 500, "{} bytes", text.len());
     }
 }

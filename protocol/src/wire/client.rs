@@ -310,9 +310,17 @@ mod tests {
             assert!(api.message.contains("/run/p.sock"), "{}", api.message);
             (error.is_absent(), api.hint.expect("a hint"))
         };
-        assert!(matches!(hint(std::io::ErrorKind::NotFound), (true, h) if h.contains("daemon start")));
-        assert!(matches!(hint(std::io::ErrorKind::ConnectionRefused), (true, h) if h.contains("daemon start")));
-        assert!(matches!(hint(std::io::ErrorKind::PermissionDenied), (false, h) if h.contains("another user")));
-        assert!(matches!(hint(std::io::ErrorKind::Other), (false, h) if h.contains("daemon's log")));
+        assert!(
+            matches!(hint(std::io::ErrorKind::NotFound), (true, h) if h.contains("daemon start"))
+        );
+        assert!(
+            matches!(hint(std::io::ErrorKind::ConnectionRefused), (true, h) if h.contains("daemon start"))
+        );
+        assert!(
+            matches!(hint(std::io::ErrorKind::PermissionDenied), (false, h) if h.contains("another user"))
+        );
+        assert!(
+            matches!(hint(std::io::ErrorKind::Other), (false, h) if h.contains("daemon's log"))
+        );
     }
 }

@@ -100,7 +100,8 @@ impl<T: AsyncRead + AsyncWrite> RpcTransport<T> {
     /// Answers the calls that ran out of time, and has the task woken at the next.
     fn expire(&mut self, cx: &mut Context<'_>) {
         while let Some((number, deadline)) = self.earliest() {
-            let timer = self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline)));
+            let timer =
+                self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline)));
             if timer.deadline() != deadline {
                 timer.as_mut().reset(deadline);
             }

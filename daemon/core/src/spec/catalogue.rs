@@ -91,13 +91,7 @@ impl Tier {
             Self::Large => (2000, 4, 40, 2048),
             Self::Xlarge => (4000, 8, 80, 4096),
         };
-        Limits {
-            cpu_milli,
-            memory_mib: gib * 1024,
-            storage_gib,
-            pids,
-            nofile: 65536,
-        }
+        Limits { cpu_milli, memory_mib: gib * 1024, storage_gib, pids, nofile: 65536 }
     }
 }
 

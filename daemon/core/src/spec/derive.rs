@@ -24,9 +24,7 @@ impl PodSpec {
     /// first process with a URL, else 3000.
     pub fn default_port(&self) -> u16 {
         let of_tabs = self.effective_tabs().iter().find_map(Tab::port);
-        of_tabs
-            .or_else(|| self.processes.iter().find_map(Process::port))
-            .unwrap_or(DEFAULT_PORT)
+        of_tabs.or_else(|| self.processes.iter().find_map(Process::port)).unwrap_or(DEFAULT_PORT)
     }
 
     /// Returns the author's tabs, or else one for each process with a URL and
@@ -36,24 +34,12 @@ impl PodSpec {
         if !self.tabs.is_empty() {
             return self.tabs.clone();
         }
-        let mut services: Vec<ServiceId> = self
-            .services
-            .iter()
-            .copied()
-            .filter(|service| service.is_available())
-            .collect();
+        let mut services: Vec<ServiceId> =
+            self.services.iter().copied().filter(|service| service.is_available()).collect();
         services.sort_by_key(|service| tab_rank(*service));
         let of_processes = self.processes.iter().filter_map(|process| {
-            let name = process
-                .display_name
-                .as_ref()
-                .unwrap_or(&process.name)
-                .clone();
-            Some(Tab {
-                name,
-                service: None,
-                url: Some(process.url.clone()?),
-            })
+            let name = process.display_name.as_ref().unwrap_or(&process.name).clone();
+            Some(Tab { name, service: None, url: Some(process.url.clone()?) })
         });
         let of_services = services.into_iter().map(|service| Tab {
             name: service.title().to_owned(),
@@ -121,11 +107,9 @@ fn tab_rank(service: ServiceId) -> u8 {
 
 fn has_secret_name(name: &str) -> bool {
     let name = name.to_ascii_uppercase();
-    [
-        "KEY", "TOKEN", "SECRET", "PASS", "PWD", "AUTH", "CRED", "PRIVATE", "COOKIE", "DSN",
-    ]
-    .iter()
-    .any(|word| name.contains(word))
+    ["KEY", "TOKEN", "SECRET", "PASS", "PWD", "AUTH", "CRED", "PRIVATE", "COOKIE", "DSN"]
+        .iter()
+        .any(|word| name.contains(word))
 }
 
 fn is_common(value: &str) -> bool {
@@ -172,16 +156,11 @@ fn port_of(url: &str) -> Option<u16> {
 pub(super) fn local_port(url: &str) -> LocalPort {
     let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
     let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
-    let host_port = authority
-        .rsplit_once('@')
-        .map_or(authority, |(_, host)| host);
+    let host_port = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
     let Some((host, port)) = host_port.rsplit_once(':') else {
         return LocalPort::None;
     };
-    if !matches!(
-        host,
-        "" | "localhost" | "127.0.0.1" | "0.0.0.0" | "[::1]" | "[::]"
-    ) {
+    if !matches!(host, "" | "localhost" | "127.0.0.1" | "0.0.0.0" | "[::1]" | "[::]") {
         return LocalPort::None;
     }
     match port.parse::<u16>() {
@@ -218,11 +197,7 @@ mod tests {
     fn services_have_their_order_on_tabs() {
         let mut services = ServiceId::all().to_vec();
         services.sort_by_key(|service| tab_rank(*service));
-        let order: Vec<&str> = services
-            .iter()
-            .map(|service| service.as_str())
-            .skip(5)
-            .collect();
+        let order: Vec<&str> = services.iter().map(|service| service.as_str()).skip(5).collect();
         assert_eq!(
             order,
             [

@@ -50,30 +50,22 @@ impl SpecDiff {
 
     /// Returns whether a new container is needed.
     pub fn needs_recreate(&self) -> bool {
-        self.changes
-            .iter()
-            .any(|change| change.impact == Impact::Recreate)
+        self.changes.iter().any(|change| change.impact == Impact::Recreate)
     }
 
     /// Returns whether limits change that a running container can be given.
     pub fn limits_changed(&self) -> bool {
-        self.changes
-            .iter()
-            .any(|change| change.impact == Impact::UpdateLimits)
+        self.changes.iter().any(|change| change.impact == Impact::UpdateLimits)
     }
 
     /// Returns whether the router has to be told.
     pub fn routing_changed(&self) -> bool {
-        self.changes
-            .iter()
-            .any(|change| change.impact == Impact::Nginx)
+        self.changes.iter().any(|change| change.impact == Impact::Nginx)
     }
 
     /// Returns whether the install command changes.
     pub fn install_changed(&self) -> bool {
-        self.changes
-            .iter()
-            .any(|change| change.impact == Impact::Reinstall)
+        self.changes.iter().any(|change| change.impact == Impact::Reinstall)
     }
 
     /// Returns what restarts, starts or ends: ids of services and supervisor
@@ -93,12 +85,7 @@ impl SpecDiff {
 
     fn add(&mut self, path: &str, before: Option<String>, after: Option<String>, impact: Impact) {
         if before != after {
-            self.changes.push(Change {
-                path: path.to_owned(),
-                before,
-                after,
-                impact,
-            });
+            self.changes.push(Change { path: path.to_owned(), before, after, impact });
         }
     }
 }
@@ -115,43 +102,18 @@ pub fn diff(old: &PodSpec, new: &PodSpec) -> SpecDiff {
     services(old, new, &mut diff);
     let template = |spec: &PodSpec| spec.template.map(|template| template.to_string());
     diff.add("template", template(old), template(new), Impact::Reinstall);
-    diff.add(
-        "baseImage",
-        old.base_image.clone(),
-        new.base_image.clone(),
-        Impact::Recreate,
-    );
-    diff.add(
-        "install",
-        old.install.clone(),
-        new.install.clone(),
-        Impact::Reinstall,
-    );
+    diff.add("baseImage", old.base_image.clone(), new.base_image.clone(), Impact::Recreate);
+    diff.add("install", old.install.clone(), new.install.clone(), Impact::Reinstall);
     processes(old, new, &mut diff);
     tabs_and_ports(old, new, &mut diff);
     env(old, new, &mut diff);
     hooks(old, new, &mut diff);
-    diff.add(
-        "workingDir",
-        old.working_dir.clone(),
-        new.working_dir.clone(),
-        Impact::Recreate,
-    );
+    diff.add("workingDir", old.working_dir.clone(), new.working_dir.clone(), Impact::Recreate);
     diff.add("user", old.user.clone(), new.user.clone(), Impact::Recreate);
     let isolation = |spec: &PodSpec| Some(spec.isolation.as_str().to_owned());
-    diff.add(
-        "isolation",
-        isolation(old),
-        isolation(new),
-        Impact::Recreate,
-    );
+    diff.add("isolation", isolation(old), isolation(new), Impact::Recreate);
     let publish = |publish: Option<PublishAddress>| Some(publish.unwrap_or_default().to_string());
-    diff.add(
-        "bindAddress",
-        publish(old.publish),
-        publish(new.publish),
-        Impact::Recreate,
-    );
+    diff.add("bindAddress", publish(old.publish), publish(new.publish), Impact::Recreate);
     let checks = |spec: &PodSpec| listed(&spec.health_checks, check_text);
     diff.add("healthChecks", checks(old), checks(new), Impact::None);
     diff
@@ -170,26 +132,11 @@ fn limits(old: &PodSpec, new: &PodSpec, diff: &mut SpecDiff) {
         Some(decimal(b.cpu_milli)),
         update.clone(),
     );
-    diff.add(
-        "resources.memoryMb",
-        number(a.memory_mib),
-        number(b.memory_mib),
-        update.clone(),
-    );
-    diff.add(
-        "resources.storageGb",
-        number(a.storage_gib),
-        number(b.storage_gib),
-        update.clone(),
-    );
+    diff.add("resources.memoryMb", number(a.memory_mib), number(b.memory_mib), update.clone());
+    diff.add("resources.storageGb", number(a.storage_gib), number(b.storage_gib), update.clone());
     diff.add("resources.pids", number(a.pids), number(b.pids), update);
     // Engines cannot change the open-file limit of a running container.
-    diff.add(
-        "resources.nofile",
-        number(a.nofile),
-        number(b.nofile),
-        Impact::Recreate,
-    );
+    diff.add("resources.nofile", number(a.nofile), number(b.nofile), Impact::Recreate);
 }
 
 fn services(old: &PodSpec, new: &PodSpec, diff: &mut SpecDiff) {
@@ -209,10 +156,7 @@ fn services(old: &PodSpec, new: &PodSpec, diff: &mut SpecDiff) {
 
 fn processes(old: &PodSpec, new: &PodSpec, diff: &mut SpecDiff) {
     let by_name = |spec: &PodSpec| -> BTreeMap<String, Process> {
-        spec.processes
-            .iter()
-            .map(|p| (p.supervisor_name(), p.clone()))
-            .collect()
+        spec.processes.iter().map(|p| (p.supervisor_name(), p.clone())).collect()
     };
     let (before, after) = (by_name(old), by_name(new));
     let names: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
@@ -242,10 +186,7 @@ fn processes(old: &PodSpec, new: &PodSpec, diff: &mut SpecDiff) {
 
 fn same_order(old: &PodSpec, new: &PodSpec) -> bool {
     let names = |spec: &PodSpec| -> Vec<String> {
-        spec.processes
-            .iter()
-            .map(Process::supervisor_name)
-            .collect()
+        spec.processes.iter().map(Process::supervisor_name).collect()
     };
     names(old) == names(new)
 }
@@ -326,10 +267,7 @@ fn check_text(check: &HealthCheck) -> String {
         Probe::Command(command) => command.clone(),
         Probe::Http { path, port } => format!("GET :{port}{path}"),
     };
-    let name = check
-        .name
-        .as_deref()
-        .map_or(String::new(), |name| format!("{name}: "));
+    let name = check.name.as_deref().map_or(String::new(), |name| format!("{name}: "));
     format!(
         "{name}{probe} every {} within {}, {} tries, after {}",
         duration_text(check.interval),

@@ -51,11 +51,7 @@ pub(super) fn read(top: &Fields<'_>, report: &mut Report<'_>) -> BTreeMap<String
             continue;
         }
         let empty = scalar.kind == ScalarKind::Null;
-        let value = if empty {
-            String::new()
-        } else {
-            scalar.text.clone()
-        };
+        let value = if empty { String::new() } else { scalar.text.clone() };
         env.insert(entry.key.clone(), value);
     }
     env

@@ -44,26 +44,15 @@ impl<'n> Fields<'n> {
             wrong_type(at, keys.what, keys.example, report);
             return None;
         };
-        let mut unknown = entries
-            .iter()
-            .filter(|entry| !keys.known.contains(&entry.key.as_str()))
-            .peekable();
+        let mut unknown =
+            entries.iter().filter(|entry| !keys.known.contains(&entry.key.as_str())).peekable();
         if unknown.peek().is_some() {
-            let normal: Vec<_> = keys
-                .known
-                .iter()
-                .map(|key| (*key, normalized(key)))
-                .collect();
+            let normal: Vec<_> = keys.known.iter().map(|key| (*key, normalized(key))).collect();
             for entry in unknown {
                 unknown_key(&at.path, entry, keys, &normal, report);
             }
         }
-        Some(Self {
-            path: at.path.clone(),
-            span: at.span,
-            entries,
-            example: keys.example,
-        })
+        Some(Self { path: at.path.clone(), span: at.span, entries, example: keys.example })
     }
 
     /// Returns the value of a key. A key without a value is reported and counts as not given.
@@ -79,11 +68,7 @@ impl<'n> Fields<'n> {
             );
             return None;
         }
-        Some(At {
-            path,
-            span: entry.value.span,
-            node: &entry.value,
-        })
+        Some(At { path, span: entry.value.span, node: &entry.value })
     }
 
     /// Returns the value of a key that has two spellings, of which one may be used.
@@ -150,20 +135,11 @@ fn unknown_key(
         return;
     }
     let normal = normalized(key);
-    let hint = match keys
-        .synonyms
-        .iter()
-        .find(|(word, _)| normalized(word) == normal)
-    {
+    let hint = match keys.synonyms.iter().find(|(word, _)| normalized(word) == normal) {
         Some((_, meant)) => format!("did you mean `{meant}`?"),
         None => format!("known keys here: {}", keys.known.join(", ")),
     };
-    report.warning(
-        entry.key_span,
-        &full_path,
-        format!("unknown key {shown_key} is ignored"),
-        hint,
-    );
+    report.warning(entry.key_span, &full_path, format!("unknown key {shown_key} is ignored"), hint);
 }
 
 /// Returns the known key a misspelt one is within two edits of; within one when it is short.
@@ -173,10 +149,7 @@ fn closest_key(key: &str, known: &[(&'static str, String)]) -> Option<&'static s
 }
 
 fn normalized(key: &str) -> String {
-    key.chars()
-        .filter(|c| !matches!(c, '_' | '-' | ' '))
-        .flat_map(char::to_lowercase)
-        .collect()
+    key.chars().filter(|c| !matches!(c, '_' | '-' | ' ')).flat_map(char::to_lowercase).collect()
 }
 
 fn closest(word: &str, known: &[(&'static str, String)], limit: usize) -> Option<&'static str> {
@@ -274,9 +247,9 @@ pub(super) fn command(at: &At<'_>, example: &str, report: &mut Report<'_>) -> Op
 /// Reads a command or a list of commands that run one after the other.
 pub(super) fn commands(at: &At<'_>, example: &str, report: &mut Report<'_>) -> Vec<String> {
     match &at.node.value {
-        Value::List(items) => elements(at, items)
-            .filter_map(|item| command(&item, example, report))
-            .collect(),
+        Value::List(items) => {
+            elements(at, items).filter_map(|item| command(&item, example, report)).collect()
+        }
         Value::Map(_) => {
             wrong_type(at, "text or a list of texts", example, report);
             Vec::new()
@@ -334,10 +307,7 @@ pub(super) fn number(
     report.error(
         at.span,
         &at.path,
-        format!(
-            "{} is not {what} from {low} to {high}",
-            report.quoted(&scalar.text)
-        ),
+        format!("{} is not {what} from {low} to {high}", report.quoted(&scalar.text)),
         hint,
     );
     None
@@ -359,10 +329,8 @@ pub(super) fn word<T: FromStr + Copy>(
         report.error(at.span, "", "", "");
         return None;
     }
-    let words: Vec<(&'static str, String)> = all
-        .iter()
-        .map(|(_, word)| (*word, normalized(word)))
-        .collect();
+    let words: Vec<(&'static str, String)> =
+        all.iter().map(|(_, word)| (*word, normalized(word))).collect();
     let normal = normalized(value);
     let limit = if normal.len() <= 3 { 1 } else { 3 };
     let meant = closest(&normal, &words, limit).or_else(|| {
@@ -376,9 +344,7 @@ pub(super) fn word<T: FromStr + Copy>(
         at.span,
         &at.path,
         format!("{} is not a known {what}", report.quoted(value)),
-        meant.map_or(known.clone(), |meant| {
-            format!("did you mean `{meant}`? {known}")
-        }),
+        meant.map_or(known.clone(), |meant| format!("did you mean `{meant}`? {known}")),
     );
     None
 }

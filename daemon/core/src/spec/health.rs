@@ -13,9 +13,7 @@ use super::tree::Value;
 const CHECK: Keys = Keys {
     what: "a health check",
     example: "{http: {path: /health, port: 3000}}",
-    known: &[
-        "name", "command", "http", "interval", "timeout", "retries", "delay",
-    ],
+    known: &["name", "command", "http", "interval", "timeout", "retries", "delay"],
     synonyms: &[
         ("cmd", "command"),
         ("exec", "command"),
@@ -64,14 +62,7 @@ pub(super) fn read(top: &Fields<'_>, report: &mut Report<'_>) -> Vec<HealthCheck
             .and_then(|at| fields::number(&at, (1, 100), "a number of tries", report))
             .unwrap_or(3);
         if let Some(probe) = probe {
-            checks.push(HealthCheck {
-                name,
-                probe,
-                interval,
-                timeout,
-                retries,
-                delay,
-            });
+            checks.push(HealthCheck { name, probe, interval, timeout, retries, delay });
         }
     }
     checks
@@ -141,13 +132,8 @@ fn http_probe(at: &At<'_>, report: &mut Report<'_>) -> Option<Probe> {
             good
         }),
     };
-    let port = fields
-        .required("port", report)
-        .and_then(|at| ports::number(&at, report));
-    Some(Probe::Http {
-        path: path?.to_owned(),
-        port: port?,
-    })
+    let port = fields.required("port", report).and_then(|at| ports::number(&at, report));
+    Some(Probe::Http { path: path?.to_owned(), port: port? })
 }
 
 fn time(at: &At<'_>, low: Duration, report: &mut Report<'_>) -> Option<Duration> {

@@ -58,11 +58,8 @@ pub struct PodSpec {
 
 impl fmt::Debug for PodSpec {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let env: BTreeMap<&str, &str> = self
-            .env
-            .keys()
-            .map(|name| (name.as_str(), "hidden"))
-            .collect();
+        let env: BTreeMap<&str, &str> =
+            self.env.keys().map(|name| (name.as_str(), "hidden")).collect();
         f.debug_struct("PodSpec")
             .field("name", &self.name)
             .field("slug", &self.slug)

@@ -30,9 +30,7 @@ pub fn slugify(name: &str) -> Option<String> {
 /// Returns whether `text` may be a slug as it stands.
 pub(super) fn is_slug(text: &str) -> bool {
     (1..=MAX_SLUG).contains(&text.len())
-        && text
-            .bytes()
-            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+        && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
         && !text.starts_with('-')
         && !text.ends_with('-')
 }
@@ -58,18 +56,14 @@ fn is_taken(slug: &str) -> bool {
 
 /// A 32-bit FNV-1a: the name must be the same in every run and on every machine.
 fn fnv1a(bytes: &[u8]) -> u32 {
-    bytes.iter().fold(0x811c_9dc5, |hash, byte| {
-        (hash ^ u32::from(*byte)).wrapping_mul(0x0100_0193)
-    })
+    bytes.iter().fold(0x811c_9dc5, |hash, byte| (hash ^ u32::from(*byte)).wrapping_mul(0x0100_0193))
 }
 
 /// Returns whether `text` may name an environment variable.
 pub(super) fn is_env_name(text: &str) -> bool {
     let mut bytes = text.bytes();
     text.len() <= 255
-        && bytes
-            .next()
-            .is_some_and(|b| b.is_ascii_alphabetic() || b == b'_')
+        && bytes.next().is_some_and(|b| b.is_ascii_alphabetic() || b == b'_')
         && bytes.all(|b| b.is_ascii_alphanumeric() || b == b'_')
 }
 
@@ -77,18 +71,14 @@ pub(super) fn is_env_name(text: &str) -> bool {
 pub(super) fn is_user(text: &str) -> bool {
     let mut bytes = text.bytes();
     text.len() <= 32
-        && bytes
-            .next()
-            .is_some_and(|b| b.is_ascii_lowercase() || b == b'_')
+        && bytes.next().is_some_and(|b| b.is_ascii_lowercase() || b == b'_')
         && bytes.all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"_-".contains(&b))
 }
 
 /// Returns whether `text` may name a port.
 pub(super) fn is_port_name(text: &str) -> bool {
     (1..=MAX_SLUG).contains(&text.len())
-        && text
-            .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || b"_-".contains(&b))
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-".contains(&b))
 }
 
 /// Returns whether `text` is an image reference: `[registry[:port]/]path[:tag][@digest]`.
@@ -116,19 +106,14 @@ pub(super) fn is_image(text: &str) -> bool {
 
 fn is_digest(text: &str) -> bool {
     text.strip_prefix("sha256:").is_some_and(|hex| {
-        hex.len() == 64
-            && hex
-                .bytes()
-                .all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
+        hex.len() == 64 && hex.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
     })
 }
 
 fn is_tag(text: &str) -> bool {
     (1..=128).contains(&text.len())
         && !text.starts_with(['.', '-'])
-        && text
-            .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || b"_.-".contains(&b))
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"_.-".contains(&b))
 }
 
 fn is_registry(text: &str) -> bool {
@@ -141,9 +126,7 @@ fn is_registry(text: &str) -> bool {
             !label.is_empty()
                 && !label.starts_with('-')
                 && !label.ends_with('-')
-                && label
-                    .bytes()
-                    .all(|b| b.is_ascii_alphanumeric() || b == b'-')
+                && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
         })
 }
 
@@ -157,11 +140,9 @@ fn is_path_component(text: &str) -> bool {
     is_word(*first)
         && is_word(*last)
         && bytes.iter().all(|b| is_word(*b) || b"._-".contains(b))
-        && text
-            .split(|c: char| c.is_ascii_alphanumeric())
-            .all(|separator| {
-                matches!(separator, "" | "." | "_" | "__") || separator.bytes().all(|b| b == b'-')
-            })
+        && text.split(|c: char| c.is_ascii_alphanumeric()).all(|separator| {
+            matches!(separator, "" | "." | "_" | "__") || separator.bytes().all(|b| b == b'-')
+        })
 }
 
 #[cfg(test)]

@@ -55,10 +55,7 @@ pub(super) fn read(
         });
         if is_free(port, &port_at, services, report) {
             if numbers.insert(port) {
-                ports.push(PortSpec {
-                    name: name.map(|(name, _)| name),
-                    port,
-                });
+                ports.push(PortSpec { name: name.map(|(name, _)| name), port });
             } else {
                 report.error(
                     port_at.span,
@@ -73,9 +70,7 @@ pub(super) fn read(
 }
 
 fn is_free(port: u16, at: &At<'_>, services: &[ServiceId], report: &mut Report<'_>) -> bool {
-    let holder = services
-        .iter()
-        .find(|service| service.ports().contains(&port));
+    let holder = services.iter().find(|service| service.ports().contains(&port));
     if let Some(service) = holder {
         report.error(
             at.span,

@@ -28,12 +28,7 @@ const TAB: Keys = Keys {
     what: "a tab",
     example: "{name: App, url: \"http://localhost:3000\"}",
     known: &["name", "service", "url"],
-    synonyms: &[
-        ("title", "name"),
-        ("port", "url"),
-        ("href", "url"),
-        ("link", "url"),
-    ],
+    synonyms: &[("title", "name"), ("port", "url"), ("href", "url"), ("link", "url")],
 };
 
 /// The longest URL and the longest name of a process or tab.
@@ -47,18 +42,12 @@ pub(super) fn read(top: &Fields<'_>, report: &mut Report<'_>) -> Vec<Process> {
     let Some(at) = top.get("processes", report) else {
         return processes;
     };
-    for at in fields::list(
-        &at,
-        "processes: [{name: app, startCommand: pnpm dev}]",
-        report,
-    ) {
+    for at in fields::list(&at, "processes: [{name: app, startCommand: pnpm dev}]", report) {
         let Some(fields) = Fields::open(&at, &PROCESS, report) else {
             continue;
         };
         let name_at = fields.required("name", report);
-        let name = name_at
-            .as_ref()
-            .and_then(|at| fields::line(at, MAX_NAME, "name: app", report));
+        let name = name_at.as_ref().and_then(|at| fields::line(at, MAX_NAME, "name: app", report));
         let display_name = fields
             .get("displayName", report)
             .and_then(|at| fields::line(&at, MAX_NAME, "displayName: App", report));
@@ -103,11 +92,7 @@ pub(super) fn read_tabs(
     let Some(at) = top.get("tabs", report) else {
         return tabs;
     };
-    for at in fields::list(
-        &at,
-        "tabs: [{name: App, url: \"http://localhost:3000\"}]",
-        report,
-    ) {
+    for at in fields::list(&at, "tabs: [{name: App, url: \"http://localhost:3000\"}]", report) {
         let Some(fields) = Fields::open(&at, &TAB, report) else {
             continue;
         };
@@ -134,11 +119,7 @@ pub(super) fn read_tabs(
             );
         }
         if let Some(name) = name {
-            tabs.push(Tab {
-                name: name.to_owned(),
-                service,
-                url,
-            });
+            tabs.push(Tab { name: name.to_owned(), service, url });
         }
     }
     tabs
@@ -152,10 +133,7 @@ fn url(at: &At<'_>, report: &mut Report<'_>) -> Option<String> {
         report.error(
             at.span,
             &at.path,
-            format!(
-                "the port in {} is not a number from 1 to 65535",
-                report.quoted(url)
-            ),
+            format!("the port in {} is not a number from 1 to 65535", report.quoted(url)),
             format!("write e.g. `{EXAMPLE}`"),
         );
         return None;

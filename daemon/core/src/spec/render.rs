@@ -29,11 +29,7 @@ fn write_spec(spec: &PodSpec, out: &mut String) -> fmt::Result {
     writeln!(out, "tier: {}", spec.tier)?;
     write_resources(&spec.resources, out)?;
     write_services(spec, out)?;
-    option(
-        out,
-        "template",
-        spec.template.map(|template| template.as_str()),
-    )?;
+    option(out, "template", spec.template.map(|template| template.as_str()))?;
     option(out, "baseImage", spec.base_image.as_deref())?;
     option(out, "install", spec.install.as_deref())?;
     entries(out, "processes", &spec.processes, write_process)?;
@@ -51,11 +47,7 @@ fn write_spec(spec: &PodSpec, out: &mut String) -> fmt::Result {
     if spec.isolation != Isolation::default() {
         writeln!(out, "isolation: {}", spec.isolation.as_str())?;
     }
-    option(
-        out,
-        "bindAddress",
-        spec.publish.map(|address| address.to_string()).as_deref(),
-    )?;
+    option(out, "bindAddress", spec.publish.map(|address| address.to_string()).as_deref())?;
     entries(out, "healthChecks", &spec.health_checks, write_check)
 }
 
@@ -91,9 +83,7 @@ fn write_services(spec: &PodSpec, out: &mut String) -> fmt::Result {
     let mut services = spec.services.clone();
     services.sort_unstable();
     out.push_str("services:\n");
-    services
-        .iter()
-        .try_for_each(|service| writeln!(out, "  - {service}"))
+    services.iter().try_for_each(|service| writeln!(out, "  - {service}"))
 }
 
 /// Writes a list of mappings. `write` fills in the keys of one.
@@ -146,18 +136,12 @@ fn write_port(port: &PortSpec, keys: &mut Keys) {
 }
 
 fn write_hooks(spec: &PodSpec, out: &mut String) -> fmt::Result {
-    let hooks = [
-        ("preStart", &spec.hooks.pre_start),
-        ("postStart", &spec.hooks.post_start),
-    ];
+    let hooks = [("preStart", &spec.hooks.pre_start), ("postStart", &spec.hooks.post_start)];
     if hooks.iter().all(|(_, commands)| commands.is_empty()) {
         return Ok(());
     }
     out.push_str("hooks:\n");
-    for (key, commands) in hooks
-        .into_iter()
-        .filter(|(_, commands)| !commands.is_empty())
-    {
+    for (key, commands) in hooks.into_iter().filter(|(_, commands)| !commands.is_empty()) {
         writeln!(out, "  {key}:")?;
         for command in commands {
             writeln!(out, "    - {}", scalar(command))?;
@@ -182,11 +166,7 @@ fn write_check(check: &HealthCheck, keys: &mut Keys) {
 
 /// Writes a text as a scalar that reads back as that text.
 fn scalar(text: &str) -> String {
-    if is_safe_plain(text) {
-        text.to_owned()
-    } else {
-        quoted(text)
-    }
+    if is_safe_plain(text) { text.to_owned() } else { quoted(text) }
 }
 
 /// Returns whether every YAML reader, old ones too, takes the bare text as text.

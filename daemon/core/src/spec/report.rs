@@ -7,12 +7,7 @@ use pinacle_protocol::diagnostic::{Diagnostic, Severity, Span};
 const MAX_FINDINGS: usize = 100;
 
 /// The first character of the file, for findings about the file as a whole.
-pub(super) const WHOLE_FILE: Span = Span {
-    line: 1,
-    column: 1,
-    end_line: 1,
-    end_column: 1,
-};
+pub(super) const WHOLE_FILE: Span = Span { line: 1, column: 1, end_line: 1, end_column: 1 };
 
 /// The findings about one text.
 pub(super) struct Report<'t> {
@@ -29,13 +24,7 @@ pub(super) struct Report<'t> {
 impl<'t> Report<'t> {
     pub(super) fn new(text: &'t str) -> Self {
         let lines = split_lines(text).map(|line| (line, count(line))).collect();
-        Self {
-            lines,
-            found: Vec::new(),
-            left_out: 0,
-            cut_short: false,
-            has_aliases: false,
-        }
+        Self { lines, found: Vec::new(), left_out: 0, cut_short: false, has_aliases: false }
     }
 
     /// Adds an error; `hint` says what to write instead.
@@ -46,13 +35,7 @@ impl<'t> Report<'t> {
         message: impl Into<String>,
         hint: impl Into<String>,
     ) {
-        self.add(
-            Severity::Error,
-            span,
-            path,
-            message.into(),
-            Some(hint.into()),
-        );
+        self.add(Severity::Error, span, path, message.into(), Some(hint.into()));
     }
 
     /// Adds an error about something that is not there.
@@ -70,13 +53,7 @@ impl<'t> Report<'t> {
         message: impl Into<String>,
         hint: impl Into<String>,
     ) {
-        self.add(
-            Severity::Warning,
-            span,
-            path,
-            message.into(),
-            Some(hint.into()),
-        );
+        self.add(Severity::Warning, span, path, message.into(), Some(hint.into()));
     }
 
     fn add(
@@ -95,13 +72,7 @@ impl<'t> Report<'t> {
         };
         if room {
             let span = self.clamp(span);
-            self.found.push(Diagnostic {
-                severity,
-                span,
-                path: path.to_owned(),
-                message,
-                hint,
-            });
+            self.found.push(Diagnostic { severity, span, path: path.to_owned(), message, hint });
         } else {
             self.left_out += 1;
         }
@@ -130,11 +101,7 @@ impl<'t> Report<'t> {
 
     /// Returns a value in backticks, fit for a message; never call it for a value of `env`.
     pub(super) fn quoted(&self, value: &str) -> String {
-        if !self.may_quote() {
-            "the value".to_owned()
-        } else {
-            format!("`{}`", shown(value))
-        }
+        if !self.may_quote() { "the value".to_owned() } else { format!("`{}`", shown(value)) }
     }
 
     /// Returns line `number`, from 1, without its break.
@@ -162,12 +129,7 @@ impl<'t> Report<'t> {
         let (line, column) = self.clamp_point(span.line, span.column);
         let (end_line, end_column) = self.clamp_point(span.end_line, span.end_column);
         let (end_line, end_column) = (end_line, end_column).max((line, column));
-        Span {
-            line,
-            column,
-            end_line,
-            end_column,
-        }
+        Span { line, column, end_line, end_column }
     }
 
     fn clamp_point(&self, line: u32, column: u32) -> (u32, u32) {
@@ -205,12 +167,7 @@ fn count(text: &str) -> u32 {
 
 /// Returns the span of one character.
 pub(super) fn point(line: u32, column: u32) -> Span {
-    Span {
-        line,
-        column,
-        end_line: line,
-        end_column: column.saturating_add(1),
-    }
+    Span { line, column, end_line: line, end_column: column.saturating_add(1) }
 }
 
 /// Returns the position right after `text`, as line and column from 1.
@@ -232,9 +189,7 @@ pub(super) fn shown(text: &str) -> String {
 fn plain_or_escaped(c: char) -> impl Iterator<Item = char> {
     let keep = c == '\'' || c == '"' || c == '\\' || !needs_escape(c);
     let escaped = (!keep).then(|| c.escape_default());
-    keep.then_some(c)
-        .into_iter()
-        .chain(escaped.into_iter().flatten())
+    keep.then_some(c).into_iter().chain(escaped.into_iter().flatten())
 }
 
 /// Control characters, and those that turn the direction of text.

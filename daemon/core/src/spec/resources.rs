@@ -9,16 +9,7 @@ use super::tree::Value;
 const KEYS: Keys = Keys {
     what: "a mapping of limits",
     example: "resources: {cpuCores: 1.5, memoryMb: 2048}",
-    known: &[
-        "cpuCores",
-        "cpu",
-        "memoryMb",
-        "memory",
-        "storageGb",
-        "storage",
-        "pids",
-        "nofile",
-    ],
+    known: &["cpuCores", "cpu", "memoryMb", "memory", "storageGb", "storage", "pids", "nofile"],
     synonyms: &[
         ("cpus", "cpuCores"),
         ("vcpu", "cpuCores"),
@@ -39,9 +30,7 @@ const MAX_STORAGE_GIB: u32 = 64 * 1024;
 
 /// Reads the overrides.
 pub(super) fn read(top: &Fields<'_>, report: &mut Report<'_>) -> Resources {
-    let fields = top
-        .get("resources", report)
-        .and_then(|at| Fields::open(&at, &KEYS, report));
+    let fields = top.get("resources", report).and_then(|at| Fields::open(&at, &KEYS, report));
     let Some(fields) = fields else {
         return Resources::default();
     };
@@ -85,10 +74,7 @@ fn cpu_milli(at: &At<'_>, report: &mut Report<'_>) -> Option<u32> {
         report.error(
             at.span,
             &at.path,
-            format!(
-                "{} is not a number of CPUs from 0.05 to 256",
-                report.quoted(&scalar.text)
-            ),
+            format!("{} is not a number of CPUs from 0.05 to 256", report.quoted(&scalar.text)),
             "write e.g. `cpuCores: 1.5`",
         );
     }
@@ -115,10 +101,7 @@ fn size(
         report.error(
             at.span,
             &at.path,
-            format!(
-                "{} is not a size from {low} {unit} up",
-                report.quoted(&scalar.text)
-            ),
+            format!("{} is not a size from {low} {unit} up", report.quoted(&scalar.text)),
             format!("write a number with its unit, e.g. `{example}`"),
         );
     }

@@ -70,9 +70,7 @@ pub(super) fn thousandths(text: &str) -> Option<u64> {
 
 /// Splits `1.5g` into thousandths and unit.
 fn with_unit(text: &str) -> Option<(u64, String)> {
-    let at = text
-        .find(|c: char| !c.is_ascii_digit() && c != '.')
-        .unwrap_or(text.len());
+    let at = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
     let (number, unit) = text.split_at(at);
     Some((thousandths(number)?, unit.trim_start().to_ascii_lowercase()))
 }
@@ -105,11 +103,7 @@ pub(super) fn duration(text: &str) -> Option<Duration> {
 /// Writes a duration so that [`duration`] reads it back, to the millisecond.
 pub(super) fn duration_text(duration: Duration) -> String {
     let milli = duration.as_millis();
-    if milli.is_multiple_of(1000) {
-        format!("{}s", milli / 1000)
-    } else {
-        format!("{milli}ms")
-    }
+    if milli.is_multiple_of(1000) { format!("{}s", milli / 1000) } else { format!("{milli}ms") }
 }
 
 /// Writes thousandths as a decimal: 500 as `0.5`.

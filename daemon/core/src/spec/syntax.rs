@@ -10,9 +10,7 @@ use super::report::{Report, point};
 /// Never quotes the line: it may belong to `env`.
 pub(super) fn explain(error: &ScanError, open: Option<(Span, bool)>, report: &mut Report<'_>) {
     let line = u32::try_from(error.marker().line()).unwrap_or(u32::MAX);
-    let column = u32::try_from(error.marker().col())
-        .unwrap_or(u32::MAX)
-        .saturating_add(1);
+    let column = u32::try_from(error.marker().col()).unwrap_or(u32::MAX).saturating_add(1);
     let info = error.info();
     if let Some(tab) = tab_in_indentation(info, line, report) {
         report.error(
@@ -36,11 +34,7 @@ pub(super) fn explain(error: &ScanError, open: Option<(Span, bool)>, report: &mu
         return;
     }
     let (message, hint) = in_words(info);
-    let place = if info.contains("simple key") {
-        line_without_colon(line, report)
-    } else {
-        None
-    };
+    let place = if info.contains("simple key") { line_without_colon(line, report) } else { None };
     report.error(place.unwrap_or(point(line, column)), "", message, hint);
 }
 
@@ -48,17 +42,11 @@ pub(super) fn explain(error: &ScanError, open: Option<(Span, bool)>, report: &mu
 /// the parser may have taken the one above for part of a value, and stops at
 /// the end of the one before when it meets a tab.
 fn tab_in_indentation(info: &str, line: u32, report: &Report<'_>) -> Option<Span> {
-    let below = if info.contains("tab") {
-        line.saturating_add(1)
-    } else {
-        line
-    };
+    let below = if info.contains("tab") { line.saturating_add(1) } else { line };
     (line.saturating_sub(1)..=below).find_map(|number| {
         let text = report.line(number)?;
         let indentation = &text[..text.len() - text.trim_start_matches([' ', '\t']).len()];
-        let column = u32::try_from(indentation.find('\t')?)
-            .ok()?
-            .checked_add(1)?;
+        let column = u32::try_from(indentation.find('\t')?).ok()?.checked_add(1)?;
         (indentation.len() < text.len()).then(|| point(number, column))
     })
 }
@@ -156,16 +144,8 @@ const WORDS: &[(&str, &str, &str)] = &[
         "the indentation does not match the lines above",
         "line keys of one mapping up in the same column",
     ),
-    (
-        "tab",
-        "there is a tab where YAML allows only spaces",
-        "replace the tab with spaces",
-    ),
-    (
-        "unexpected character",
-        "a value cannot start with this character",
-        "put the value in quotes",
-    ),
+    ("tab", "there is a tab where YAML allows only spaces", "replace the tab with spaces"),
+    ("unexpected character", "a value cannot start with this character", "put the value in quotes"),
     (
         "unknown anchor",
         "this alias names no anchor above it",
@@ -176,36 +156,16 @@ const WORDS: &[(&str, &str, &str)] = &[
         "a value cannot start with `&` or `*`, which mark anchors and aliases",
         "put the value in quotes",
     ),
-    (
-        "irective",
-        "lines that start with `%` are YAML directives",
-        "remove the line",
-    ),
-    (
-        "a tag",
-        "a value that starts with `!` is a YAML tag",
-        "put the value in quotes",
-    ),
-    (
-        "TAG",
-        "lines that start with `%` are YAML directives",
-        "remove the line",
-    ),
-    (
-        "handle",
-        "a value that starts with `!` is a YAML tag",
-        "put the value in quotes",
-    ),
+    ("irective", "lines that start with `%` are YAML directives", "remove the line"),
+    ("a tag", "a value that starts with `!` is a YAML tag", "put the value in quotes"),
+    ("TAG", "lines that start with `%` are YAML directives", "remove the line"),
+    ("handle", "a value that starts with `!` is a YAML tag", "put the value in quotes"),
     (
         "block scalar",
         "the text after `|` or `>` does not start where it may",
         "start the text on the next line, indented below its key",
     ),
-    (
-        "node content",
-        "a value is missing here",
-        "write the value, or remove its key",
-    ),
+    ("node content", "a value is missing here", "write the value, or remove its key"),
     (
         "document",
         "there is text where the document should have ended",
@@ -214,14 +174,8 @@ const WORDS: &[(&str, &str, &str)] = &[
 ];
 
 fn in_words(info: &str) -> (&'static str, &'static str) {
-    WORDS
-        .iter()
-        .find(|(words, _, _)| info.contains(words))
-        .map_or(
-            (
-                "this is not valid YAML",
-                "check indentation, quotes and brackets of this line",
-            ),
-            |(_, message, hint)| (message, hint),
-        )
+    WORDS.iter().find(|(words, _, _)| info.contains(words)).map_or(
+        ("this is not valid YAML", "check indentation, quotes and brackets of this line"),
+        |(_, message, hint)| (message, hint),
+    )
 }

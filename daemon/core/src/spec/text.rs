@@ -19,11 +19,7 @@ pub(super) fn decode(bytes: &[u8]) -> Result<&str, Box<Diagnostic>> {
         ));
     }
     if bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) {
-        return Err(finding(
-            WHOLE_FILE,
-            "the file is UTF-16".to_owned(),
-            "save it as UTF-8",
-        ));
+        return Err(finding(WHOLE_FILE, "the file is UTF-16".to_owned(), "save it as UTF-8"));
     }
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     let (valid, whole) = match std::str::from_utf8(bytes) {
@@ -40,10 +36,7 @@ pub(super) fn decode(bytes: &[u8]) -> Result<&str, Box<Diagnostic>> {
                 "check that this is the right file, saved as UTF-8 text",
             ),
             c => (
-                format!(
-                    "the character U+{:04X} is not allowed in YAML",
-                    u32::from(c)
-                ),
+                format!("the character U+{:04X} is not allowed in YAML", u32::from(c)),
                 "remove it, or write it as an escape in double quotes, such as \\x1b",
             ),
         };
@@ -55,10 +48,7 @@ pub(super) fn decode(bytes: &[u8]) -> Result<&str, Box<Diagnostic>> {
     let byte = bytes.get(valid.len()).copied().unwrap_or_default();
     Err(finding(
         after(valid),
-        format!(
-            "the byte 0x{byte:02x} at offset {} is not UTF-8",
-            valid.len()
-        ),
+        format!("the byte 0x{byte:02x} at offset {} is not UTF-8", valid.len()),
         "save the file as UTF-8",
     ))
 }
@@ -72,10 +62,7 @@ fn is_allowed(c: char) -> bool {
 fn after(text: &str) -> Span {
     let (line, column) = position_after(text);
     // The bad character has no width of its own that an editor would agree on.
-    Span {
-        end_column: column,
-        ..point(line, column)
-    }
+    Span { end_column: column, ..point(line, column) }
 }
 
 fn finding(span: Span, message: String, hint: &str) -> Box<Diagnostic> {

@@ -70,11 +70,7 @@ const HOOKS: Keys = Keys {
 
 /// Reads a spec; what is wrong with it is in the report and left at its default.
 pub(super) fn read(root: &Node, report: &mut Report<'_>) -> PodSpec {
-    let at = At {
-        path: String::new(),
-        span: root.span,
-        node: root,
-    };
+    let at = At { path: String::new(), span: root.span, node: root };
     let Some(top) = Fields::open(&at, &TOP, report) else {
         return PodSpec::default();
     };
@@ -115,10 +111,7 @@ fn version(top: &Fields<'_>, report: &mut Report<'_>) {
         return;
     };
     let is_number = scalar.kind == ScalarKind::Number
-        && scalar
-            .text
-            .parse::<f64>()
-            .is_ok_and(|version| version == 1.0);
+        && scalar.text.parse::<f64>().is_ok_and(|version| version == 1.0);
     if scalar.text != "1.0" && !is_number {
         report.error(
             at.span,
@@ -146,9 +139,7 @@ fn slug(top: &Fields<'_>, report: &mut Report<'_>) -> Option<String> {
     if is_slug(value) {
         return Some(value.to_owned());
     }
-    let better = slugify(value)
-        .filter(|_| report.may_quote())
-        .unwrap_or("my-blog".to_owned());
+    let better = slugify(value).filter(|_| report.may_quote()).unwrap_or("my-blog".to_owned());
     report.error(
         at.span,
         &at.path,
@@ -174,10 +165,7 @@ fn word<T: Copy + std::str::FromStr>(
 
 /// Reads one service id.
 pub(super) fn service(at: &At<'_>, report: &mut Report<'_>) -> Option<ServiceId> {
-    let words: Vec<_> = ServiceId::all()
-        .iter()
-        .map(|id| (*id, id.as_str()))
-        .collect();
+    let words: Vec<_> = ServiceId::all().iter().map(|id| (*id, id.as_str())).collect();
     fields::word(at, "service", &words, report)
 }
 
@@ -224,13 +212,7 @@ fn services(top: &Fields<'_>, report: &mut Report<'_>) -> Vec<ServiceId> {
 }
 
 fn template(top: &Fields<'_>, report: &mut Report<'_>) -> Option<TemplateId> {
-    word(
-        top,
-        "template",
-        TemplateId::all(),
-        TemplateId::as_str,
-        report,
-    )
+    word(top, "template", TemplateId::all(), TemplateId::as_str, report)
 }
 
 fn report_unused_template(spec: &PodSpec, top: &Fields<'_>, report: &mut Report<'_>) {
@@ -250,14 +232,10 @@ fn report_unused_template(spec: &PodSpec, top: &Fields<'_>, report: &mut Report<
 /// What is wrong with a value, and what one looks like.
 type Wanted = (&'static str, &'static str);
 
-const BASE_IMAGE: Wanted = (
-    "is not an image reference",
-    "write e.g. `baseImage: pinacledev/pinacle-base:latest`",
-);
-const WORKING_DIR: Wanted = (
-    "is not an absolute path without `..`",
-    "write e.g. `workingDir: /workspace`",
-);
+const BASE_IMAGE: Wanted =
+    ("is not an image reference", "write e.g. `baseImage: pinacledev/pinacle-base:latest`");
+const WORKING_DIR: Wanted =
+    ("is not an absolute path without `..`", "write e.g. `workingDir: /workspace`");
 const USER: Wanted = (
     "is not a unix user name",
     "write a name such as `root` or `dev`: lower-case letters, digits, `_` and `-`, at most 32",
@@ -276,12 +254,7 @@ fn checked(
     if accepts(value) {
         return Some(value.to_owned());
     }
-    report.error(
-        at.span,
-        &at.path,
-        format!("{} {problem}", report.quoted(value)),
-        hint,
-    );
+    report.error(at.span, &at.path, format!("{} {problem}", report.quoted(value)), hint);
     None
 }
 
@@ -293,16 +266,12 @@ fn is_working_dir(path: &str) -> bool {
 }
 
 fn hooks(top: &Fields<'_>, report: &mut Report<'_>) -> Hooks {
-    let fields = top
-        .get("hooks", report)
-        .and_then(|at| Fields::open(&at, &HOOKS, report));
+    let fields = top.get("hooks", report).and_then(|at| Fields::open(&at, &HOOKS, report));
     let Some(fields) = fields else {
         return Hooks::default();
     };
     let mut read = |key, example| {
-        fields
-            .get(key, report)
-            .map_or_else(Vec::new, |at| fields::commands(&at, example, report))
+        fields.get(key, report).map_or_else(Vec::new, |at| fields::commands(&at, example, report))
     };
     Hooks {
         pre_start: read("preStart", "preStart: ./wait.sh"),

@@ -166,27 +166,10 @@ impl Loader {
             Event::Scalar(text, style, anchor, tag) => {
                 let plain = style == ScalarStyle::Plain && !is_string_tag(tag.as_deref());
                 self.check_tag(tag.as_deref(), span, report);
-                let kind = if plain {
-                    kind_of(&text)
-                } else {
-                    ScalarKind::Text
-                };
+                let kind = if plain { kind_of(&text) } else { ScalarKind::Text };
                 let weight = 1 + text.len();
-                let value = Value::Scalar(Scalar {
-                    text: text.into_owned(),
-                    kind,
-                });
-                self.add(
-                    Rc::new(Node {
-                        span,
-                        value,
-                        height: 0,
-                        weight,
-                    }),
-                    anchor,
-                    plain,
-                    report,
-                )
+                let value = Value::Scalar(Scalar { text: text.into_owned(), kind });
+                self.add(Rc::new(Node { span, value, height: 0, weight }), anchor, plain, report)
             }
             Event::SequenceStart(anchor, tag) => {
                 self.check_tag(tag.as_deref(), span, report);
@@ -237,12 +220,7 @@ impl Loader {
             return Err(Refused);
         }
         let in_brackets = (span.line, span.column) != (span.end_line, span.end_column);
-        self.stack.push(Frame {
-            span,
-            anchor,
-            in_brackets,
-            content,
-        });
+        self.stack.push(Frame { span, anchor, in_brackets, content });
         Ok(())
     }
 
@@ -267,10 +245,7 @@ impl Loader {
             // A block has no mark of its own: point at its first key or dash.
             span = match &value {
                 Value::Map(entries) => entries.first().map_or(span, |entry| entry.key_span),
-                _ => Span {
-                    end_column: span.column + 1,
-                    ..span
-                },
+                _ => Span { end_column: span.column + 1, ..span },
             };
         }
         if weight > MAX_EXPANDED {
@@ -281,17 +256,7 @@ impl Loader {
             too_deep(span, report);
             return Err(Refused);
         }
-        self.add(
-            Rc::new(Node {
-                span,
-                value,
-                height,
-                weight,
-            }),
-            frame.anchor,
-            false,
-            report,
-        )
+        self.add(Rc::new(Node { span, value, height, weight }), frame.anchor, false, report)
     }
 
     /// Puts a finished value into what is open. `plain`: an unquoted scalar.
@@ -362,17 +327,11 @@ fn measure(value: &Value) -> (usize, usize) {
     match value {
         Value::Scalar(_) => (0, 1),
         Value::List(items) => items.iter().fold((1, 1), |(height, weight), item| {
-            (
-                height.max(item.height + 1),
-                weight.saturating_add(item.weight),
-            )
+            (height.max(item.height + 1), weight.saturating_add(item.weight))
         }),
         Value::Map(entries) => entries.iter().fold((1, 1), |(height, weight), entry| {
             let own = entry.value.weight.saturating_add(1 + entry.key.len());
-            (
-                height.max(entry.value.height + 1),
-                weight.saturating_add(own),
-            )
+            (height.max(entry.value.height + 1), weight.saturating_add(own))
         }),
     }
 }

@@ -98,7 +98,9 @@ impl World {
             let left = engine.look(id).is_some();
             let held = record.port.is_some() || record.subnet.is_some();
             let right = record.phase == PodPhase::Failed && !left && !held;
-            return right.then_some(()).ok_or_else(|| "its failed creation left something".to_owned());
+            return right
+                .then_some(())
+                .ok_or_else(|| "its failed creation left something".to_owned());
         }
         match record.desired {
             Desired::Gone => Err("it is to be gone".to_owned()),
@@ -129,7 +131,11 @@ impl World {
     }
 
     /// What the record says is in force is what the container was given.
-    fn check_config(&self, record: &PodRecord, config: Option<&(u64, String)>) -> Result<(), String> {
+    fn check_config(
+        &self,
+        record: &PodRecord,
+        config: Option<&(u64, String)>,
+    ) -> Result<(), String> {
         let Some(applied) = &record.applied else { return Ok(()) };
         let Some((_, text)) = config else {
             let lost = self.left_over.contains(&record.id);

@@ -40,11 +40,7 @@ impl OpenMap {
                 self.pending = Some(self.key(&node, plain, path_of_duplicate, report));
             }
             Some(Pending::Keep(key, key_span)) => {
-                self.entries.push(Entry {
-                    key,
-                    key_span,
-                    value: node,
-                });
+                self.entries.push(Entry { key, key_span, value: node });
             }
             Some(Pending::Merge) => self.merges.push(node),
             Some(Pending::Drop) => {}
@@ -71,12 +67,7 @@ impl OpenMap {
             return Pending::Merge;
         }
         if scalar.kind == ScalarKind::Null {
-            report.error(
-                node.span,
-                "",
-                "a key is missing before the `:`",
-                "write `key: value`",
-            );
+            report.error(node.span, "", "a key is missing before the `:`", "write `key: value`");
             return Pending::Drop;
         }
         if let Some(path) = path_of_duplicate {
@@ -136,20 +127,12 @@ pub(in crate::spec) fn join(path: &str, key: &str) -> String {
         return path.to_owned();
     }
     let key = shown(key);
-    if path.is_empty() {
-        key
-    } else {
-        format!("{path}.{key}")
-    }
+    if path.is_empty() { key } else { format!("{path}.{key}") }
 }
 
 /// Returns the key in backticks, or a stand-in when it may hold a value of `env`.
 pub(in crate::spec) fn quoted_key(path: &str, key: &str) -> String {
-    if is_quotable(path, key) {
-        format!("`{}`", shown(key))
-    } else {
-        "this key".to_owned()
-    }
+    if is_quotable(path, key) { format!("`{}`", shown(key)) } else { "this key".to_owned() }
 }
 
 fn is_quotable(path: &str, key: &str) -> bool {
