@@ -88,3 +88,22 @@ fn pods_outlive_the_daemon_and_are_taken_up_by_the_next_one() {
     daemon.wait_phase("steady", "running");
     assert_eq!(started(), before, "the container was left alone");
 }
+
+#[test]
+fn a_daemon_told_to_end_in_the_middle_leaves_the_work_to_the_next_one() {
+    let mut daemon = daemon();
+    // Long enough that a daemon which waited for it would be killed by any service manager.
+    let install = "isolation: runc\ninstall: echo once >> /workspace/runs; sleep 20\n";
+    let dir = daemon.project("handover", install);
+    daemon.ok(&["create", dir.to_str().expect("UTF-8"), "--no-wait"]);
+    let running = |daemon: &Daemon| {
+        let ran = daemon.run(&["logs", "handover"]);
+        if ran.stdout.contains("sleep 20") { Ok(()) } else { Err(ran) }
+    };
+    eventually("install runs", || running(&daemon));
+    assert_eq!(daemon.terminate(), Some(0));
+    daemon.spawn();
+    let shown = daemon.wait_phase("handover", "running");
+    let runs = daemon.ok(&["exec", "handover", "--", "cat", "/workspace/runs"]).stdout;
+    assert_eq!(runs, "once\n", "install ran once: {shown:#}");
+}

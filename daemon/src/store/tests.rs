@@ -226,3 +226,59 @@ proptest! {
         prop_assert_eq!(records, model.into_values().collect::<Vec<_>>());
     }
 }
+
+/// A file system with little room, for as long as it lives.
+struct SmallDisk(PathBuf);
+
+impl SmallDisk {
+    fn mount(dir: &Path) -> Self {
+        let mounted = Command::new("mount")
+            .args(["-t", "tmpfs", "-o", "size=4m", "tmpfs"])
+            .arg(dir)
+            .status()
+            .expect("mount runs");
+        assert!(mounted.success(), "a small file system needs root");
+        Self(dir.to_owned())
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg("-l").arg(&self.0).status();
+    }
+}
+
+#[test]
+fn a_full_disk_is_an_error_and_loses_nothing_acknowledged() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let _disk = SmallDisk::mount(dir.path());
+    let ballast = dir.path().join("ballast");
+    std::fs::write(&ballast, vec![0; 1 << 20]).expect("written");
+    let mut acknowledged = 0;
+    {
+        let (mut store, ..) = open_dir(dir.path());
+        let mut random = 1_u64;
+        let refused = (0..2_000).find_map(|n| {
+            // What compresses would not fill the disk.
+            let noise: String = (0..2_000)
+                .map(|_| {
+                    random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+                    char::from(b'a' + u8::try_from(random >> 59).expect("five bits") % 26)
+                })
+                .collect();
+            match store.commit(&[put(n, &noise)], Durability::Sync) {
+                Ok(()) => {
+                    acknowledged += 1;
+                    None
+                }
+                Err(error) => Some(error),
+            }
+        });
+        let refused = refused.expect("four megabytes are full at some time");
+        assert!(refused.to_api().message.contains("disk"), "{refused}");
+    }
+    std::fs::remove_file(&ballast).expect("removed");
+    let (_, records, recovered) = open_dir(dir.path());
+    assert_eq!(recovered, None);
+    assert!(records.len() >= acknowledged, "{acknowledged} acknowledged, {} there", records.len());
+}
