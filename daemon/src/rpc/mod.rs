@@ -117,9 +117,13 @@ async fn connection(stream: UnixStream, backend: Backend) {
 
 async fn calls(transport: RpcTransport<UnixStream>, backend: Backend) {
     let config = tarpc::server::Config { pending_response_buffer: MAX_IN_FLIGHT };
-    let channel = BaseChannel::new(config, transport);
+    let stop = backend.stop.clone();
+    let transport = transport.until(async move { stop.triggered().await });
     let handler = service::Handler::new(backend.clone());
-    let calls = channel.execute(handler.serve()).for_each_concurrent(MAX_IN_FLIGHT, |call| call);
+    // The transport refuses calls above its limit. A limit here would leave
+    // cancellations and deadlines unseen while all places are taken.
+    let calls = BaseChannel::new(config, transport).execute(handler.serve());
+    let calls = calls.for_each_concurrent(None, |call| call);
     tokio::pin!(calls);
     tokio::select! {
         () = &mut calls => return,

@@ -67,6 +67,12 @@ async fn client_gone(lines: &mut Lines) {
     while let Some(Ok(_)) = lines.next().await {}
 }
 
+/// Returns the place behind which this one comes first: whoever loses the connection
+/// right after a gap must not lose what follows it too.
+fn before(cursor: Cursor) -> Cursor {
+    Cursor { seq: cursor.seq.saturating_sub(1), ..cursor }
+}
+
 async fn events(
     lines: &mut Lines,
     backend: &Backend,
@@ -80,7 +86,7 @@ async fn events(
         let now = *head.borrow_and_update();
         let slice = hub.after(cursor, EVENTS);
         if slice.gap {
-            let resume = slice.events.first().map_or(slice.next, |event| event.cursor);
+            let resume = slice.events.first().map_or(slice.next, |event| before(event.cursor));
             send(lines, &StreamFrame::Gap { resume, missed: None }).await?;
         }
         for event in &slice.events {
@@ -150,7 +156,9 @@ async fn follow(
         head.borrow_and_update();
         let page = backend.journal.read(pod, cursor, RECORDS, query.infra).await?;
         if page.missed > 0 {
-            let frame = StreamFrame::Gap { resume: page.next, missed: Some(page.missed) };
+            let first = page.records.first().map(|record| Cursor { seq: record.seq, ..page.next });
+            let resume = first.map_or(page.next, before);
+            let frame = StreamFrame::Gap { resume, missed: Some(page.missed) };
             send(lines, &frame).await?;
         }
         cursor = page.next;

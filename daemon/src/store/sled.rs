@@ -8,9 +8,15 @@ use crate::clock::Clock;
 use std::fs::File;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// Format of the database as a whole.
 const FORMAT: u32 = 1;
+/// How often and how long the library's own lock is waited for: two seconds.
+const LOCK_TRIES: u32 = 100;
+const LOCK_PAUSE: Duration = Duration::from_millis(20);
+/// What the library says of its lock; there is no kind of error for it.
+const LOCK_WORDS: &str = "could not acquire lock";
 /// Memory for pages, in bytes: a database has a few megabytes at the most.
 const CACHE: u64 = 8 * 1024 * 1024;
 
@@ -170,8 +176,23 @@ impl Trouble {
 
 type Pieces = Vec<(Vec<u8>, Vec<u8>)>;
 
-/// Opens the database and reads every piece. sled panics on some kinds of damage.
+/// Opens the database and reads every piece. The library lets go of its own lock a moment
+/// after a database was dropped; other daemons are kept out by ours, so its lock is
+/// waited for.
 fn read_all(path: &Path) -> Result<(::sled::Db, Pieces), Trouble> {
+    for _ in 0..LOCK_TRIES {
+        match read_once(path) {
+            Err(Trouble::Environment(error)) if error.to_string().contains(LOCK_WORDS) => {
+                std::thread::sleep(LOCK_PAUSE);
+            }
+            other => return other,
+        }
+    }
+    read_once(path)
+}
+
+/// Opens the database and reads every piece. sled panics on some kinds of damage.
+fn read_once(path: &Path) -> Result<(::sled::Db, Pieces), Trouble> {
     let open = || {
         let db = ::sled::Config::new().path(path).cache_capacity(CACHE).open()?;
         let tree = db.open_tree("records")?;

@@ -201,7 +201,7 @@ fn nothing_acknowledged_is_lost_when_the_process_is_killed() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(24))]
+    #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
     #[test]
     fn any_sequence_of_commits_reads_back_as_a_map(
         steps in proptest::collection::vec((0_u64..6, proptest::option::of(0_usize..60_000)), 1..12)

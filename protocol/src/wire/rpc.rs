@@ -9,7 +9,8 @@ use super::call::{self, Caller, Incoming, Refused};
 use super::line::{JsonLines, Line, LineError};
 use super::{MAX_IN_FLIGHT, MAX_LINE};
 use crate::{ApiError, ErrorKind, PinacleRequest, PinacleResponse};
-use futures::{Sink, SinkExt, Stream, StreamExt};
+use futures::future::BoxFuture;
+use futures::{FutureExt, Sink, SinkExt, Stream, StreamExt};
 use std::collections::{BTreeMap, VecDeque};
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker, ready};
@@ -23,8 +24,8 @@ use tokio_util::codec::Framed;
 /// for a line is replaced by one; the connection lives. Calls above
 /// [`MAX_IN_FLIGHT`] are refused as `busy`, and one that ran out of time is answered so.
 ///
-/// The stream ends once the client has closed its side and every call is answered.
-#[derive(Debug)]
+/// The stream ends once the client has closed its side, or the end given with
+/// [`RpcTransport::until`] has come, and every call is answered.
 pub struct RpcTransport<T> {
     lines: Framed<T, JsonLines>,
     /// Lines that are not the library's answers: refusals, calls out of time. At most
@@ -36,6 +37,8 @@ pub struct RpcTransport<T> {
     /// Goes off at the earliest deadline of a call under way.
     timer: Option<Pin<Box<Sleep>>>,
     input_ended: bool,
+    /// Ends the input before the client does.
+    end: Option<BoxFuture<'static, ()>>,
     /// Woken when the last call is answered after the end of the input.
     waiting: Option<Waker>,
 }
@@ -57,8 +60,17 @@ impl<T: AsyncRead + AsyncWrite> RpcTransport<T> {
             next: 1,
             timer: None,
             input_ended: false,
+            end: None,
             waiting: None,
         }
+    }
+
+    /// Has the transport take no more calls once `end` has come; those under way are
+    /// still answered.
+    #[must_use]
+    pub fn until(mut self, end: impl Future<Output = ()> + Send + 'static) -> Self {
+        self.end = Some(end.boxed());
+        self
     }
 
     /// Returns what the library is told about a line, if anything.
@@ -155,6 +167,10 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Stream for RpcTransport<T> {
         loop {
             this.expire(cx);
             ready!(this.poll_queued(cx))?;
+            if this.end.as_mut().is_some_and(|end| end.poll_unpin(cx).is_ready()) {
+                this.end = None;
+                this.input_ended = true;
+            }
             if this.input_ended {
                 if this.calls.is_empty() {
                     return Poll::Ready(None);
