@@ -1,7 +1,7 @@
 //! The full screen: the list of pods, kept up to date.
 //!
 //! Elm-shaped: [`Model`] is all there is to see, [`update`] the only thing that
-//! changes it, [`view`] draws it and nothing else. This file holds the loop
+//! changes it, [`fn@view`] draws it and nothing else. This file holds the loop
 //! around them; away from a terminal the list is printed once instead.
 
 mod feed;
