@@ -10,6 +10,7 @@ use crate::store::{self, StoreError};
 use crate::{Deps, rpc};
 use anyhow::Context;
 use clap::Parser;
+use pinacle_core::record::Record;
 use pinacle_protocol::HostId;
 use pinacle_protocol::paths::Paths;
 use std::collections::BTreeMap;
@@ -99,7 +100,7 @@ async fn serve(args: Args) -> anyhow::Result<()> {
     tracing::info!(
         version = env!("CARGO_PKG_VERSION"),
         socket = %paths.socket.display(),
-        pods = opened.records.len(),
+        pods = opened.records.iter().filter(|r| matches!(r, Record::Pod(_))).count(),
         "listening"
     );
     let deps = Deps {

@@ -73,8 +73,9 @@ impl EventHub {
             0 => (0, false),
             _ => (0, true),
         };
-        let gap = foreign || from + 1 < first;
-        let skip = usize::try_from((from + 1).saturating_sub(first)).unwrap_or(usize::MAX);
+        let gap = foreign || from.saturating_add(1) < first;
+        let skip =
+            usize::try_from(from.saturating_add(1).saturating_sub(first)).unwrap_or(usize::MAX);
         let events: Vec<_> = ring.iter().skip(skip).take(max).cloned().collect();
         let next = events
             .last()

@@ -54,7 +54,7 @@ pub(super) fn page(
 ) -> Result<JournalPage, JournalError> {
     let Query { after, head, .. } = query;
     // A cursor of an older journal means from the beginning of this one.
-    let from = if after.epoch == head.epoch { after.seq } else { 0 };
+    let from = if after.epoch == head.epoch { after.seq.min(head.seq) } else { 0 };
     let mut page = Page::new(pod, query, from);
     let segments = files::segments(&files::folder(dir, pod))?;
     let first = segments.iter().rposition(|segment| segment.first <= from + 1).unwrap_or(0);
