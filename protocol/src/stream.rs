@@ -47,7 +47,7 @@ pub enum StreamFrame {
     },
     /// Something was left out between the frames around this one.
     Gap {
-        /// Where the stream goes on.
+        /// Where a new connection would go on: what follows the gap comes after it.
         resume: Cursor,
         /// How many records or events are missing, when that is known.
         missed: Option<u64>,

@@ -144,6 +144,8 @@ pub enum Command {
     /// Start, stop and install the background daemon
     #[command(subcommand)]
     Daemon(DaemonCommand),
+    /// Show a recording of the full screen
+    Replay(ReplayArgs),
     /// Print a completion script for a shell
     #[command(after_help = "\
 Example:
@@ -191,6 +193,16 @@ pub struct OpArgs {
     /// Wait until it has ended, showing its progress
     #[arg(long, short)]
     pub wait: bool,
+}
+
+/// What `replay` takes.
+#[derive(Debug, Args)]
+pub struct ReplayArgs {
+    /// The recording, as F12 or a crash left it
+    pub file: PathBuf,
+    /// Show the screen after every key, not only the last
+    #[arg(long)]
+    pub every: bool,
 }
 
 /// What `completions` takes.

@@ -5,6 +5,7 @@ mod stream;
 
 pub use pty::{PtyReader, PtyWriter, SessionFrame};
 pub use stream::Frames;
+use stream::WhenLost;
 
 use pinacle_protocol::{
     Accepted, AdoptPod, ApiError, ConfigApply, ConfigPlan, ConfigReport, CreatePod, Cursor,
@@ -115,7 +116,17 @@ impl Client {
     ///
     /// The daemon's.
     pub async fn stream(&self, request: StreamRequest) -> Result<Frames, ApiError> {
-        Frames::open(&self.socket, request).await
+        Frames::open(&self.socket, request, WhenLost::Reopen).await
+    }
+
+    /// Opens a stream of its own that says so when its connection is lost,
+    /// instead of making it anew.
+    ///
+    /// # Errors
+    ///
+    /// The daemon's.
+    pub async fn stream_once(&self, request: StreamRequest) -> Result<Frames, ApiError> {
+        Frames::open(&self.socket, request, WhenLost::Fail).await
     }
 
     /// Starts a command in a pod, on a connection of its own.

@@ -12,6 +12,7 @@ pub mod logs;
 pub mod ls;
 pub mod op;
 pub mod open;
+pub mod replay;
 pub mod restart;
 pub mod rm;
 pub mod shell;
@@ -33,7 +34,7 @@ use crate::session::Session;
 /// What the command could not do; not yet shown to anybody.
 pub async fn dispatch(session: &mut Session, command: Option<Command>) -> Result<(), Failure> {
     let Some(command) = command else {
-        return crate::screen::run(session).await;
+        return crate::app::run(session).await;
     };
     match command {
         Command::Up(args) => up::run(session, args).await,
@@ -55,6 +56,7 @@ pub async fn dispatch(session: &mut Session, command: Option<Command>) -> Result
         Command::Adopt(args) => adopt::run(session, args).await,
         Command::Op(args) => op::run(session, args).await,
         Command::Daemon(command) => daemon::run(session, command).await,
+        Command::Replay(args) => replay::run(session, &args),
         Command::Completions(args) => completions::run(session, &args),
         Command::Version => version::run(session).await,
     }

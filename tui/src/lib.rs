@@ -6,27 +6,38 @@
 //! that talks to the daemon). [`run`] is all of it, given its streams and its
 //! environment from outside.
 
+pub mod app;
 pub mod args;
 pub mod attach;
 pub mod autostart;
 pub mod cli;
 pub mod client;
+pub mod cmd;
 pub mod commands;
 pub mod failure;
+pub mod journal;
+pub mod keymap;
 pub mod lifecycle;
 pub mod locate;
+pub mod model;
+pub mod msg;
 pub mod origins;
 pub mod output;
 pub mod prepare;
 pub mod progress;
+pub mod recorder;
 pub mod sanitize;
-pub mod screen;
+pub mod screens;
 pub mod session;
 pub mod spec_file;
 pub mod stdin;
 pub mod terminal;
+pub mod theme;
 pub mod transcript;
+pub mod update;
+pub mod view;
 pub mod watch;
+pub mod widgets;
 
 use args::{Cli, Global};
 use clap::Parser;

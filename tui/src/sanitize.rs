@@ -19,6 +19,9 @@ const MAX_STRING: usize = 64 * 1024;
 pub enum Keep {
     /// Colours and other SGR attributes.
     Sgr,
+    /// The same, and every carriage return that does not stand before a line
+    /// feed: whoever shows the text lets the line begin anew there.
+    SgrAndReturns,
     /// Nothing.
     Nothing,
 }
@@ -142,6 +145,9 @@ impl Sanitizer {
 
     fn ground(&mut self, c: char, out: &mut String) {
         let after_return = std::mem::take(&mut self.after_return);
+        if self.keep == Keep::SgrAndReturns {
+            return self.ground_with_returns(c, after_return, out);
+        }
         match c {
             '\n' if after_return => {}
             '\n' | '\t' => out.push(c),
@@ -152,6 +158,25 @@ impl Sanitizer {
                 }
                 self.after_return = true;
             }
+            c => self.plain(c, out),
+        }
+    }
+
+    fn ground_with_returns(&mut self, c: char, after_return: bool, out: &mut String) {
+        match c {
+            '\r' => self.after_return = true,
+            '\n' => out.push('\n'),
+            c => {
+                if after_return {
+                    out.push('\r');
+                }
+                if c == '\t' { out.push(c) } else { self.plain(c, out) }
+            }
+        }
+    }
+
+    fn plain(&mut self, c: char, out: &mut String) {
+        match c {
             '\u{9b}' => self.begin_csi(),
             '\u{9d}' => self.begin_string(State::Osc),
             '\u{90}' | '\u{98}' | '\u{9e}' | '\u{9f}' => self.begin_string(State::Text),
@@ -197,7 +222,7 @@ impl Sanitizer {
             '\x40'..='\x7e' => {
                 self.state = State::Ground;
                 let parameters = self.parameters.take();
-                if let (Keep::Sgr, 'm', Some(parameters)) = (self.keep, c, parameters) {
+                if let (true, 'm', Some(parameters)) = (self.keep != Keep::Nothing, c, parameters) {
                     self.styled = !matches!(parameters.as_str(), "" | "0");
                     out.push_str("\x1b[");
                     out.push_str(&parameters);

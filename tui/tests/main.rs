@@ -16,7 +16,6 @@ mod prepare;
 mod progress;
 mod read;
 mod sanitize;
-mod screen;
 mod support;
 mod table;
 mod terminal;

@@ -17,12 +17,26 @@ pub struct Frames {
     request: StreamRequest,
     /// Whether the daemon said that there is no more.
     ended: bool,
+    lost: WhenLost,
+}
+
+/// What becomes of a stream whose connection is lost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum WhenLost {
+    /// It is made anew.
+    Reopen,
+    /// Whoever reads it is told.
+    Fail,
 }
 
 impl Frames {
-    pub(super) async fn open(socket: &Path, request: StreamRequest) -> Result<Self, ApiError> {
+    pub(super) async fn open(
+        socket: &Path,
+        request: StreamRequest,
+        lost: WhenLost,
+    ) -> Result<Self, ApiError> {
         let reader = open(socket, &request).await?;
-        Ok(Self { reader, socket: socket.to_owned(), request, ended: false })
+        Ok(Self { reader, socket: socket.to_owned(), request, ended: false, lost })
     }
 
     /// Returns the next frame; `None` after the last.
@@ -48,6 +62,9 @@ impl Frames {
                 ),
                 Err(error) => link_lost(&error),
             };
+            if self.lost == WhenLost::Fail {
+                return Err(lost);
+            }
             self.reopen().await.map_err(|_| lost)?;
         }
     }

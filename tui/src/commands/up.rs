@@ -143,7 +143,7 @@ async fn finish(
     }
     let terminals = session.console.terminals;
     if terminals.stdin && terminals.stdout && !args.detach {
-        return crate::screen::run(session).await;
+        return crate::app::run(session).await;
     }
     match &report.url {
         Some(url) => session.console.line(&crate::sanitize::plain_line(url)),

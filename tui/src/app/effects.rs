@@ -1,0 +1,194 @@
+//! Carries out what needs no terminal: asks the daemon, reads and writes files.
+//! Each ends in a message; none holds up the screen.
+
+use super::{feed, local};
+use crate::client::Client;
+use crate::cmd::{Cmd, Creation};
+use crate::msg::{Msg, Verb};
+use crate::origins::Origins;
+use crate::session::{self, Environment};
+use pinacle_protocol::{
+    Accepted, ApiError, ConfigApply, CreatePod, Cursor, ErrorKind, JournalRecord, PodAction, PodId,
+    PodRef, RequestId,
+};
+use std::path::PathBuf;
+use std::sync::Arc;
+use tokio::sync::mpsc::Sender;
+use tokio::task::{AbortHandle, JoinSet};
+
+/// Records that are read at once.
+const PAGE: u32 = 1_000;
+
+/// What effects stand on.
+#[derive(Debug, Clone)]
+pub struct Facts {
+    /// The daemon's socket.
+    pub socket: PathBuf,
+    /// Where drafts, recordings and origins are kept.
+    pub state_dir: PathBuf,
+    /// The directory we were started in.
+    pub cwd: PathBuf,
+    /// Our environment.
+    pub env: Environment,
+}
+
+/// Carries commands out until dropped.
+pub struct Effects {
+    /// What they stand on.
+    pub facts: Facts,
+    client: Arc<Client>,
+    messages: Sender<Msg>,
+    tasks: JoinSet<()>,
+    following: Option<AbortHandle>,
+}
+
+impl Effects {
+    /// Begins with a connection, and follows the daemon's events after a cursor.
+    pub fn new(facts: Facts, client: Arc<Client>, messages: Sender<Msg>, after: Option<Cursor>) -> Self {
+        let mut tasks = JoinSet::new();
+        tasks.spawn(feed::events(facts.socket.clone(), after, messages.clone()));
+        Self { facts, client, messages, tasks, following: None }
+    }
+
+    /// Begins to carry a command out.
+    pub fn run(&mut self, cmd: Cmd) {
+        // What has ended is forgotten.
+        while self.tasks.try_join_next().is_some() {}
+        match cmd {
+            Cmd::Unfollow => self.unfollow(),
+            Cmd::Follow { pod, number, infra } => {
+                self.unfollow();
+                let (socket, messages) = (self.facts.socket.clone(), self.messages.clone());
+                let following = feed::journal(socket, pod, number, infra, messages);
+                self.following = Some(self.tasks.spawn(following));
+            }
+            cmd => {
+                let (client, facts) = (self.client.clone(), self.facts.clone());
+                let messages = self.messages.clone();
+                self.tasks.spawn(async move {
+                    if let Some(msg) = answer(&client, &facts, cmd).await {
+                        // Without a screen there is nobody to be told.
+                        messages.send(msg).await.unwrap_or_default();
+                    }
+                });
+            }
+        }
+    }
+
+    fn unfollow(&mut self) {
+        if let Some(following) = self.following.take() {
+            following.abort();
+        }
+    }
+}
+
+async fn answer(client: &Client, facts: &Facts, cmd: Cmd) -> Option<Msg> {
+    Some(match cmd {
+        Cmd::Usage(pods) => {
+            let pods = pods.iter().map(reference).collect();
+            Msg::Usage(client.usage(pods).await)
+        }
+        Cmd::Detail(pod) => {
+            let detail = client.pod(reference(&pod)).await;
+            Msg::Detail(pod, detail.map(Box::new))
+        }
+        Cmd::Read { pod, number, stretch, after, until, infra } => {
+            Msg::Page(number, stretch, read(client, &pod, after, until, infra).await)
+        }
+        Cmd::Act(verb, pod) => {
+            let accepted = act(client, verb, &pod).await;
+            if verb == Verb::Delete && accepted.is_ok() {
+                Origins::new(&facts.state_dir).forget(&pod);
+            }
+            Msg::Acted(verb, pod, accepted)
+        }
+        Cmd::Check(serial, text) => Msg::Checked(serial, client.config_check(text).await),
+        Cmd::Plan(serial, pod, text) => {
+            Msg::Planned(serial, client.config_plan(reference(&pod), text).await)
+        }
+        Cmd::Apply { pod, text, expected, accept_loss } => {
+            let request = |request_id| ConfigApply {
+                request_id,
+                pod: reference(&pod),
+                expected,
+                spec_text: text,
+                accept_loss,
+            };
+            Msg::Applied(match request_id() {
+                Ok(id) => client.config_apply(request(id)).await,
+                Err(error) => Err(error),
+            })
+        }
+        Cmd::Source(path) => Msg::Source(local::source(facts, &path)),
+        Cmd::Create(creation) => Msg::Created(create(client, facts, *creation).await),
+        Cmd::CheckHost { host, fresh } => Msg::HostChecked(client.host_check(host, fresh).await),
+        Cmd::OpenUrl(url) => Msg::Said(local::open(facts, &url).await),
+        Cmd::Save { pod, path, infra } => Msg::Said(local::save(client, facts, &pod, &path, infra).await),
+        Cmd::KeepDraft(name, text) => return local::keep_draft(facts, &name, &text).err().map(|e| Msg::Said(Err(e))),
+        Cmd::DropDraft(name) => {
+            local::drop_draft(facts, &name);
+            return None;
+        }
+        Cmd::FindDraft(name) => {
+            let text = local::find_draft(facts, &name);
+            Msg::Draft(name, text)
+        }
+        // Carried out where the terminal is.
+        _ => return None,
+    })
+}
+
+fn reference(pod: &PodId) -> PodRef {
+    PodRef(pod.to_string())
+}
+
+fn request_id() -> Result<RequestId, ApiError> {
+    session::request_id().map_err(|_| ApiError::new(ErrorKind::Internal, "the system gives no random bytes"))
+}
+
+async fn act(client: &Client, verb: Verb, pod: &PodId) -> Result<Accepted, ApiError> {
+    let request = PodAction { request_id: request_id()?, pod: reference(pod) };
+    match verb {
+        Verb::Start => client.start(request).await,
+        Verb::Stop => client.stop(request).await,
+        Verb::Restart => client.restart(request).await,
+        Verb::Delete => client.delete(request).await,
+    }
+}
+
+async fn create(client: &Client, facts: &Facts, creation: Creation) -> Result<Accepted, ApiError> {
+    let request = CreatePod {
+        request_id: request_id()?,
+        spec_text: creation.text,
+        default_name: creation.default_name,
+        host: None,
+        isolation: None,
+        source_dir: creation.source_dir,
+    };
+    let accepted = client.create(request).await?;
+    if let Some(dir) = creation.dir {
+        Origins::new(&facts.state_dir).remember(&accepted.pod, std::path::Path::new(&dir));
+    }
+    Ok(accepted)
+}
+
+/// Reads the records after a cursor up to one.
+async fn read(
+    client: &Client,
+    pod: &PodId,
+    after: Cursor,
+    until: u64,
+    infra: bool,
+) -> Result<Vec<JournalRecord>, ApiError> {
+    let mut records = Vec::new();
+    let mut from = after;
+    loop {
+        let page = client.journal(reference(pod), from, PAGE, infra).await?;
+        let done = page.at_end || page.next.seq >= until || page.next == from;
+        records.extend(page.records.into_iter().filter(|r| r.seq <= until));
+        from = page.next;
+        if done {
+            return Ok(records);
+        }
+    }
+}

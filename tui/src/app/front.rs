@@ -1,0 +1,135 @@
+//! The real terminal: keys from it, frames to it, and lending it away.
+
+use super::frames::Frames;
+use super::{Front, Input, local};
+use crate::attach::{self, Detach, Stdin};
+use crate::client::Client;
+use crate::failure::Failure;
+use crate::keymap::Key;
+use crate::msg::Focus;
+use crate::session::Session;
+use crate::terminal::FullScreen;
+use crossterm::event::{
+    DisableBracketedPaste, DisableFocusChange, EnableBracketedPaste, EnableFocusChange, Event,
+    EventStream,
+};
+use futures::StreamExt;
+use pinacle_protocol::{PodId, PodRef, PtyRequest};
+use ratatui::Terminal;
+use std::io::{self, Stdout};
+use std::sync::Arc;
+
+/// The terminal of this process.
+pub(super) struct Real<'a> {
+    session: &'a mut Session,
+    client: Arc<Client>,
+    terminal: Terminal<Frames<Stdout>>,
+    held: Option<(FullScreen, EventStream)>,
+}
+
+impl<'a> Real<'a> {
+    /// Takes the terminal.
+    pub(super) fn new(session: &'a mut Session, client: Arc<Client>) -> io::Result<Self> {
+        let terminal = Terminal::new(Frames::new(io::stdout()))?;
+        let mut front = Self { session, client, terminal, held: None };
+        front.take()?;
+        Ok(front)
+    }
+
+    fn take(&mut self) -> io::Result<()> {
+        let screen = FullScreen::enter()?;
+        crossterm::execute!(io::stdout(), EnableBracketedPaste, EnableFocusChange)?;
+        self.held = Some((screen, EventStream::new()));
+        self.terminal.backend_mut().forget();
+        self.terminal.clear()
+    }
+
+    /// Gives the terminal away. The reader of keys goes first: it would eat
+    /// those of whoever comes next.
+    pub(super) fn give(&mut self) {
+        if let Some((screen, keys)) = self.held.take() {
+            drop(keys);
+            // A terminal that is gone cannot be told.
+            crossterm::execute!(io::stdout(), DisableBracketedPaste, DisableFocusChange).unwrap_or_default();
+            drop(screen);
+        }
+    }
+
+    fn again<T>(&mut self, outcome: Result<T, String>) -> Result<T, String> {
+        match self.take() {
+            Ok(()) => outcome,
+            Err(error) => Err(format!("the terminal cannot be used: {error}")),
+        }
+    }
+}
+
+impl Front for Real<'_> {
+    type Backend = Frames<Stdout>;
+
+    fn terminal(&mut self) -> &mut Terminal<Self::Backend> {
+        &mut self.terminal
+    }
+
+    async fn next(&mut self) -> Option<Input> {
+        let (_, keys) = self.held.as_mut()?;
+        Some(match keys.next().await? {
+            Ok(Event::Key(key)) => Key::of_event(&key).map_or(Input::Nothing, Input::Key),
+            Ok(Event::Paste(text)) => Input::Paste(text),
+            Ok(Event::Resize(columns, rows)) => Input::Resized(columns, rows),
+            Ok(Event::FocusGained) => Input::Focus(Focus::Gained),
+            Ok(Event::FocusLost) => Input::Focus(Focus::Lost),
+            Ok(Event::Mouse(_)) => Input::Nothing,
+            Err(_) => return None,
+        })
+    }
+
+    fn suspend(&mut self) -> io::Result<()> {
+        self.give();
+        let here = rustix::process::getpid();
+        // Returns when the shell continues us.
+        rustix::process::kill_process(here, rustix::process::Signal::TSTP)?;
+        self.take()
+    }
+
+    async fn shell(&mut self, pod: &PodId) -> Result<String, String> {
+        self.give();
+        let request = PtyRequest {
+            pod: PodRef(pod.to_string()),
+            command: Vec::new(),
+            tty: true,
+            size: attach::terminal_size(self.session),
+            env: attach::with_terminal_kind(self.session, Vec::new(), true),
+            working_dir: None,
+            user: None,
+        };
+        self.session.console.input = crate::output::Input::Inherit;
+        self.session.console.remark("ctrl-p ctrl-q comes back and leaves the shell's work running");
+        let client = self.client.clone();
+        let ended = attach::run(self.session, &client, request, Stdin::Passed, Detach::ByKeys).await;
+        let word = match ended {
+            Ok(()) => Ok("back from the shell".to_owned()),
+            Err(Failure::Exit(code)) => Ok(format!("the shell ended with code {code}")),
+            Err(Failure::Api(error)) => Err(error.chain()),
+            Err(_) => Err("the shell cannot be shown".to_owned()),
+        };
+        self.again(word)
+    }
+
+    async fn edit(&mut self, text: &str) -> Result<Option<String>, String> {
+        self.give();
+        let edited = local::edit(self.session, text).await;
+        self.again(edited)
+    }
+
+    fn copy(&mut self, text: &str) -> io::Result<()> {
+        use base64::Engine;
+        let encoded = base64::engine::general_purpose::STANDARD.encode(text);
+        self.terminal.backend_mut().write_raw(format!("\x1b]52;c;{encoded}\x07").as_bytes())
+    }
+}
+
+impl Drop for Real<'_> {
+    fn drop(&mut self) {
+        self.give();
+    }
+}

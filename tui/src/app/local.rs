@@ -1,0 +1,181 @@
+//! Files and programs of this machine: specs, drafts, recordings, the browser,
+//! the editor.
+
+use super::effects::Facts;
+use crate::client::Client;
+use crate::msg::Source;
+use crate::output::Paint;
+use crate::session::Session;
+use crate::spec_file::{self, FILE_NAME};
+use crate::transcript::{Escapes, Transcript};
+use pinacle_protocol::{ApiError, ErrorKind, PodId, PodRef, StreamFrame, StreamRequest};
+use std::fs::{self, DirBuilder, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+
+/// Returns a path as it was typed: `~` is the home directory.
+fn typed(facts: &Facts, text: &str) -> PathBuf {
+    let home = facts.env.get("HOME").map(PathBuf::from);
+    match (text.strip_prefix('~').map(|rest| rest.trim_start_matches('/')), home) {
+        (Some(rest), Some(home)) => home.join(rest),
+        _ => facts.cwd.join(text),
+    }
+}
+
+/// Reads the spec of a directory or file.
+pub(super) fn source(facts: &Facts, text: &str) -> Result<Source, ApiError> {
+    let path = typed(facts, text);
+    let unreadable = |error: io::Error| {
+        let kind = if error.kind() == io::ErrorKind::NotFound { ErrorKind::NotFound } else { ErrorKind::InvalidSpec };
+        ApiError::new(kind, format!("{} cannot be read", path.display())).cause(error.to_string())
+    };
+    let path = path.canonicalize().map_err(unreadable)?;
+    let is_dir = path.is_dir();
+    let file = if is_dir { path.join(FILE_NAME) } else { path.clone() };
+    let (found, spec) = match fs::read_to_string(&file) {
+        Ok(text) => (true, text),
+        Err(error) if is_dir && error.kind() == io::ErrorKind::NotFound => (false, spec_file::MINIMAL.to_owned()),
+        Err(error) => return Err(unreadable(error)),
+    };
+    let dir = if is_dir { Some(path) } else { file.parent().map(Path::to_owned) };
+    let home = facts.env.get("HOME").map(PathBuf::from);
+    let home = home.map(|h| h.canonicalize().unwrap_or(h));
+    // A home directory or the root is no project, and holds more secrets than
+    // anybody means to copy.
+    let is_spec = file.file_name().is_some_and(|name| name == FILE_NAME);
+    let project = dir.clone().filter(|d| is_spec && d.parent().is_some() && home.as_ref() != Some(d));
+    let as_text = |path: PathBuf| path.to_str().map(str::to_owned);
+    Ok(Source {
+        text: spec,
+        shown: file.display().to_string(),
+        default_name: dir.as_deref().and_then(spec_file::dir_name),
+        source_dir: project.and_then(as_text),
+        dir: dir.and_then(as_text),
+        found,
+    })
+}
+
+/// Writes a file that only its owner may read.
+fn write_private(path: &Path, text: &str) -> io::Result<()> {
+    if let Some(dir) = path.parent() {
+        DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
+    }
+    // Whole or not at all: a crash is what it is kept for.
+    let beside = path.with_extension("part");
+    let mut file = OpenOptions::new().create(true).write(true).truncate(true).mode(0o600).open(&beside)?;
+    file.write_all(text.as_bytes())?;
+    drop(file);
+    fs::rename(beside, path)
+}
+
+fn draft_path(facts: &Facts, name: &str) -> PathBuf {
+    facts.state_dir.join("drafts").join(format!("{name}.yaml"))
+}
+
+/// Keeps a draft.
+pub(super) fn keep_draft(facts: &Facts, name: &str, text: &str) -> Result<(), String> {
+    write_private(&draft_path(facts, name), text).map_err(|e| format!("the draft cannot be kept: {e}"))
+}
+
+/// Drops a draft; one that is not there is dropped already.
+pub(super) fn drop_draft(facts: &Facts, name: &str) {
+    fs::remove_file(draft_path(facts, name)).unwrap_or_default();
+}
+
+/// Returns a draft.
+pub(super) fn find_draft(facts: &Facts, name: &str) -> Option<String> {
+    fs::read_to_string(draft_path(facts, name)).ok()
+}
+
+/// Writes a recording; returns a word that says where.
+pub(super) fn keep_recording(state_dir: &Path, text: &str) -> Result<String, String> {
+    let name = format!("recordings/{}.jsonl", crate::output::time::now().0);
+    let path = state_dir.join(name);
+    match write_private(&path, text) {
+        Ok(()) => Ok(format!("what happened lately is in {}; `pinacle-tui replay` shows it", path.display())),
+        Err(error) => Err(format!("{} cannot be written: {error}", path.display())),
+    }
+}
+
+/// Hands an address to the desktop.
+pub(super) async fn open(facts: &Facts, url: &str) -> Result<String, String> {
+    let mac = cfg!(target_os = "macos");
+    let desktop = mac || ["DISPLAY", "WAYLAND_DISPLAY", "BROWSER"].iter().any(|v| facts.env.get(v).is_some());
+    let name = if mac { "open" } else { "xdg-open" };
+    // Nothing but an address may reach a program that also opens files.
+    let is_address = url.starts_with("http://") || url.starts_with("https://");
+    let none = || Err(format!("no browser can be opened from here; the address is {url}"));
+    let Some(program) = facts.env.find_program(name).filter(|_| desktop && is_address) else {
+        return none();
+    };
+    let mut command = tokio::process::Command::new(program);
+    command.env_clear().envs(facts.env.all()).arg(url);
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    match command.status().await {
+        Ok(status) if status.success() => Ok(format!("opened {url}")),
+        _ => none(),
+    }
+}
+
+/// Writes a whole journal to a file.
+pub(super) async fn save(
+    client: &Client,
+    facts: &Facts,
+    pod: &PodId,
+    path: &str,
+    infra: bool,
+) -> Result<String, String> {
+    let path = typed(facts, path);
+    let failed = |error: io::Error| format!("{} cannot be written: {error}", path.display());
+    let file = OpenOptions::new().create_new(true).write(true).mode(0o600).open(&path);
+    let mut file = io::BufWriter::new(file.map_err(failed)?);
+    let pod = PodRef(pod.to_string());
+    let request = StreamRequest::Journal { pod, after: None, infra, follow: false };
+    let mut frames = client.stream(request).await.map_err(|e| e.chain())?;
+    let mut transcript = Transcript::new(Paint::Plain, Escapes::Strip);
+    let (mut text, mut lines) = (String::new(), 0);
+    while let Some(frame) = frames.next().await.map_err(|e| e.chain())? {
+        match frame {
+            StreamFrame::Journal { records, .. } => {
+                records.iter().for_each(|record| transcript.push(record, &mut text));
+            }
+            StreamFrame::Gap { missed, .. } => transcript.gap(missed, &mut text),
+            StreamFrame::Error(error) => return Err(error.chain()),
+            StreamFrame::End => break,
+            StreamFrame::Event(_) | StreamFrame::CaughtUp { .. } => {}
+        }
+        lines += text.matches('\n').count();
+        file.write_all(text.as_bytes()).map_err(failed)?;
+        text.clear();
+    }
+    transcript.finish(&mut text);
+    file.write_all(text.as_bytes()).and_then(|()| file.flush()).map_err(failed)?;
+    Ok(format!("{lines} lines are in {}", path.display()))
+}
+
+/// Has a text edited by the user's own editor.
+pub(super) async fn edit(session: &Session, text: &str) -> Result<Option<String>, String> {
+    let chosen = ["VISUAL", "EDITOR"].iter().find_map(|name| session.env.get(name));
+    let chosen = chosen.map_or_else(|| "vi".to_owned(), |v| v.to_string_lossy().into_owned());
+    let mut words = chosen.split_whitespace();
+    let program = words.next().unwrap_or("vi");
+    let Some(found) = session.env.find_program(program) else {
+        return Err(format!("there is no editor {program}; set VISUAL or EDITOR"));
+    };
+    let path = session.paths.state_dir.join("drafts").join(format!("edit-{}.yaml", std::process::id()));
+    let failed = |error: io::Error| format!("{} cannot be used: {error}", path.display());
+    write_private(&path, text).map_err(failed)?;
+    let status = session.child(&found).args(words).arg(&path).status().await;
+    let edited = fs::read_to_string(&path);
+    fs::remove_file(&path).unwrap_or_default();
+    match status {
+        Ok(status) if status.success() => {
+            let edited = edited.map_err(failed)?;
+            Ok((edited != text).then_some(edited))
+        }
+        Ok(status) => Err(format!("{program} ended with {status}; nothing was changed")),
+        Err(error) => Err(format!("{program} cannot be started: {error}")),
+    }
+}

@@ -1,0 +1,105 @@
+//! From a command line without a command to the loop.
+
+use super::effects::{Effects, Facts};
+use super::front::Real;
+use super::{Drive, FRAME, FRAME_REMOTE, PENDING, drive, local};
+use crate::failure::Failure;
+use crate::keymap::{self, Keymap};
+use crate::model::{Model, Setting};
+use crate::msg::Msg;
+use crate::output::{Paint, time};
+use crate::recorder::Recorder;
+use crate::session::Session;
+use crate::theme::{Role, Theme};
+use crate::update::update;
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use tokio::sync::mpsc;
+
+/// Shows the full screen until the user leaves it; away from a terminal the
+/// list is printed once instead.
+///
+/// # Errors
+///
+/// When the daemon cannot be reached to begin with, or there is no terminal.
+pub async fn run(session: &mut Session) -> Result<(), Failure> {
+    let terminals = session.console.terminals;
+    if !terminals.stdin || !terminals.stdout || session.console.is_json() {
+        return crate::commands::ls::run(session).await;
+    }
+    let client = Arc::new(session.client().await?);
+    let inventory = client.inventory().await?;
+    let failed = |e: io::Error| Failure::local("the terminal cannot be used", &e);
+    let size = crossterm::terminal::size().map_err(failed)?;
+    let (setting, complaints) = setting(session);
+    let mut model = Model::new(setting, size, time::now());
+    let recorder = Arc::new(Mutex::new(Recorder::new()));
+    let cursor = inventory.cursor;
+    let first = Msg::Inventory(Box::new(inventory));
+    recorder.lock().unwrap_or_else(PoisonError::into_inner).note(&model, &first);
+    let cmds = update(&mut model, first);
+    if let Some(complaint) = complaints {
+        model.say(Role::Bad, complaint);
+    }
+    let (sender, messages) = mpsc::channel(PENDING);
+    let facts = Facts {
+        socket: session.paths.socket.clone(),
+        state_dir: session.paths.state_dir.clone(),
+        cwd: session.cwd.clone(),
+        env: session.env.clone(),
+    };
+    let frame = if session.env.get("SSH_TTY").is_some() { FRAME_REMOTE } else { FRAME };
+    dump_on_panic(&recorder, facts.state_dir.clone());
+    let mut effects = Effects::new(facts, client.clone(), sender, Some(cursor));
+    cmds.into_iter().for_each(|cmd| effects.run(cmd));
+    let mut front = Real::new(session, client).map_err(failed)?;
+    let parts = Drive { front: &mut front, model, effects, messages, recorder, frame };
+    let result = drive(parts).await;
+    drop(front);
+    result.map(drop).map_err(failed)
+}
+
+/// Returns the user's surroundings, and what is wrong with them.
+fn setting(session: &Session) -> (Setting, Option<String>) {
+    let theme = match session.console.paint() {
+        Paint::Color => Theme::Colors,
+        Paint::Plain => Theme::Plain,
+    };
+    let cwd = session.cwd.display().to_string();
+    let text = keys_file(session).and_then(|path| std::fs::read_to_string(path).ok());
+    let (keymap, complaint) = match text.as_deref().map(keymap::read) {
+        None => (Keymap::default(), None),
+        Some(Ok(keymap)) => (keymap, None),
+        Some(Err(errors)) => {
+            let more = errors.len() - 1;
+            let first = errors.first().map(ToString::to_string).unwrap_or_default();
+            let rest = if more > 0 { format!(" (and {more} more)") } else { String::new() };
+            (Keymap::default(), Some(format!("{first}{rest}; the keys are as delivered")))
+        }
+    };
+    (Setting { keymap, theme, cwd }, complaint)
+}
+
+/// Returns where keys are bound anew.
+fn keys_file(session: &Session) -> Option<PathBuf> {
+    let xdg = session.env.get("XDG_CONFIG_HOME").map(PathBuf::from).filter(|p| p.is_absolute());
+    let home = || Some(PathBuf::from(session.env.get("HOME")?).join(".config"));
+    Some(xdg.or_else(home)?.join("pinacle/keys.toml"))
+}
+
+/// Has a panic write down what led to it, after the terminal is given back.
+fn dump_on_panic(recorder: &Arc<Mutex<Recorder>>, state_dir: PathBuf) {
+    let recorder = Arc::downgrade(recorder);
+    let report = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        report(panic);
+        let Some(recorder) = recorder.upgrade() else { return };
+        // Whoever panicked may hold it.
+        let Ok(recorder) = recorder.try_lock() else { return };
+        if let Ok(word) = local::keep_recording(&state_dir, &recorder.dump()) {
+            // There is no better place to say it.
+            writeln!(io::stderr(), "{word}").unwrap_or_default();
+        }
+    }));
+}

@@ -1,0 +1,112 @@
+//! Everything the full screen can ask for. Values only: [`crate::app`] carries
+//! them out, and what comes of them is a [`Msg`](crate::msg::Msg).
+
+use crate::msg::Verb;
+use pinacle_protocol::{Cursor, HostId, PodId, Revision};
+
+/// Something to be done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Cmd {
+    /// Leave.
+    Quit,
+    /// Give the terminal to the shell that started us, until it brings us back.
+    Suspend,
+    /// Paint every cell again.
+    Redraw,
+    /// Ask what these pods use.
+    Usage(Vec<PodId>),
+    /// Ask for all about a pod.
+    Detail(PodId),
+    /// Follow a journal instead of any other.
+    Follow {
+        /// Whose.
+        pod: PodId,
+        /// Told with all that comes of it.
+        number: u64,
+        /// Whether infrastructure commands are among it.
+        infra: bool,
+    },
+    /// Follow none.
+    Unfollow,
+    /// Read a stretch of the journal again.
+    Read {
+        /// Whose.
+        pod: PodId,
+        /// The journal's number.
+        number: u64,
+        /// The stretch's.
+        stretch: u64,
+        /// Records after this,
+        after: Cursor,
+        /// up to this one.
+        until: u64,
+        /// As when it was followed.
+        infra: bool,
+    },
+    /// Do something with a pod.
+    Act(Verb, PodId),
+    /// Have a text checked.
+    Check(u64, String),
+    /// Ask what applying a text would do.
+    Plan(u64, PodId, String),
+    /// Bring a text into force.
+    Apply {
+        /// Whose.
+        pod: PodId,
+        /// The text.
+        text: String,
+        /// The revision it was made from.
+        expected: Revision,
+        /// Whether what is lost was seen and accepted.
+        accept_loss: bool,
+    },
+    /// Read the spec of a directory or file.
+    Source(String),
+    /// Make a pod.
+    Create(Box<Creation>),
+    /// Check a host; `fresh` asks for a new look.
+    CheckHost {
+        /// Which.
+        host: HostId,
+        /// Whether to look anew.
+        fresh: bool,
+    },
+    /// Open a shell in a pod, on this terminal.
+    Shell(PodId),
+    /// Have a text edited by the user's own editor, on this terminal.
+    External(String),
+    /// Open an address.
+    OpenUrl(String),
+    /// Put text on the clipboard; the word says what it is.
+    Copy(&'static str, String),
+    /// Read a pod's whole journal and write it to a file.
+    Save {
+        /// Whose.
+        pod: PodId,
+        /// Where.
+        path: String,
+        /// As it is shown.
+        infra: bool,
+    },
+    /// Keep a text under a name until it is dropped.
+    KeepDraft(String, String),
+    /// Drop it.
+    DropDraft(String),
+    /// Look whether one is kept.
+    FindDraft(String),
+    /// Write the recording to a file.
+    Record,
+}
+
+/// A pod to be made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Creation {
+    /// The spec.
+    pub text: String,
+    /// Name when the spec has none.
+    pub default_name: Option<String>,
+    /// Directory whose files are copied.
+    pub source_dir: Option<String>,
+    /// Directory it belongs to.
+    pub dir: Option<String>,
+}

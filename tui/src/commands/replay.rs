@@ -1,0 +1,35 @@
+//! `replay`: shows a recording of the full screen, frame after frame.
+
+use crate::args::ReplayArgs;
+use crate::failure::Failure;
+use crate::recorder;
+use crate::session::Session;
+use pinacle_protocol::{ApiError, ErrorKind};
+
+/// Prints the frame after each key, or only the last.
+///
+/// # Errors
+///
+/// `invalid_request` for a file that is no recording.
+pub fn run(session: &mut Session, args: &ReplayArgs) -> Result<(), Failure> {
+    let path = session.absolute(&args.file);
+    let unfit = |error: &dyn std::error::Error| {
+        let text = format!("{} cannot be replayed", path.display());
+        let why = ApiError::from_error(ErrorKind::InvalidRequest, error);
+        let mut refusal = ApiError::new(ErrorKind::InvalidRequest, text).cause(why.message);
+        refusal.causes.extend(why.causes);
+        refusal
+    };
+    let text = std::fs::read_to_string(&path).map_err(|e| unfit(&e))?;
+    let mut frames = Vec::new();
+    let last = recorder::replay(&text, |frame| {
+        if args.every {
+            frames.push(frame.to_owned());
+        }
+    });
+    frames.push(last.map_err(|e| unfit(&e))?);
+    for frame in frames {
+        session.console.line(&frame)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,153 @@
+//! `keys.toml`: keys bound anew. All that is wrong is found at once.
+
+use super::{Binding, Context, Key, Keymap, TABLE};
+use std::collections::BTreeMap;
+
+/// What is wrong with a `keys.toml`.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum KeysError {
+    /// It is no TOML, or not of the expected form.
+    #[error("keys.toml cannot be read: {0}")]
+    Form(String),
+    /// A section that is none.
+    #[error("keys.toml has a section [{section}], which is none of {known}")]
+    Section {
+        /// As written.
+        section: String,
+        /// The sections there are.
+        known: String,
+    },
+    /// An action that the section does not have.
+    #[error("keys.toml: [{section}] has no action {name}{hint}")]
+    Action {
+        /// The section.
+        section: &'static str,
+        /// As written.
+        name: String,
+        /// What is near it.
+        hint: String,
+    },
+    /// A key that is none.
+    #[error("keys.toml: {action} in [{section}]: {error}")]
+    Key {
+        /// The section.
+        section: &'static str,
+        /// The action.
+        action: &'static str,
+        /// Why.
+        error: String,
+    },
+    /// A key that would be typed as text.
+    #[error("keys.toml: {key} types text, so {action} in [editor] cannot have it; add ctrl- or alt-")]
+    Types {
+        /// The key.
+        key: Key,
+        /// The action.
+        action: &'static str,
+    },
+    /// A key with two meanings in one place.
+    #[error("keys.toml: {key} is both {first} and {second}; give one of them another key")]
+    Clash {
+        /// The key.
+        key: Key,
+        /// An action.
+        first: &'static str,
+        /// The other.
+        second: &'static str,
+    },
+}
+
+#[derive(serde::Deserialize)]
+#[serde(untagged)]
+enum Written {
+    One(String),
+    Several(Vec<String>),
+}
+
+/// Reads a `keys.toml` over the default keys.
+///
+/// # Errors
+///
+/// Everything that is wrong with it, in order.
+pub fn read(text: &str) -> Result<Keymap, Vec<KeysError>> {
+    let parsed: BTreeMap<String, BTreeMap<String, Written>> = toml::from_str(text)
+        .map_err(|e| vec![KeysError::Form(e.to_string().lines().collect::<Vec<_>>().join(" "))])?;
+    let mut keymap = Keymap::default();
+    let mut errors = Vec::new();
+    for (section, actions) in parsed {
+        let Some(context) = Context::ALL.into_iter().find(|c| c.name() == section) else {
+            let known = Context::ALL.map(Context::name).join(", ");
+            errors.push(KeysError::Section { section, known });
+            continue;
+        };
+        for (name, written) in actions {
+            rebind(&mut keymap, context, name, written, &mut errors);
+        }
+    }
+    clashes(&keymap, &mut errors);
+    if errors.is_empty() { Ok(keymap) } else { Err(errors) }
+}
+
+fn rebind(
+    keymap: &mut Keymap,
+    context: Context,
+    name: String,
+    written: Written,
+    errors: &mut Vec<KeysError>,
+) {
+    let here = |row: &&Binding| row.context == context;
+    let Some(at) = TABLE.iter().position(|row| row.context == context && row.name == name) else {
+        let near = TABLE.iter().filter(here).map(|row| row.name);
+        let near = near.max_by(|a, b| {
+            strsim::jaro(a, &name).total_cmp(&strsim::jaro(b, &name))
+        });
+        let hint = near.map(|n| format!("; did you mean {n}?")).unwrap_or_default();
+        errors.push(KeysError::Action { section: context.name(), name, hint });
+        return;
+    };
+    let action = TABLE[at].name;
+    let words = match written {
+        Written::One(word) => vec![word],
+        Written::Several(words) => words,
+    };
+    let mut keys = Vec::new();
+    for word in words {
+        match word.parse::<Key>() {
+            Ok(key) if context == Context::Editor && key.typed().is_some() => {
+                errors.push(KeysError::Types { key, action });
+            }
+            Ok(key) => keys.push(key),
+            Err(error) => {
+                let (section, error) = (context.name(), error.to_string());
+                errors.push(KeysError::Key { section, action, error });
+            }
+        }
+    }
+    keymap.keys[at] = keys;
+}
+
+/// Returns whether two contexts hold at the same time.
+fn meet(a: Context, b: Context) -> bool {
+    use Context::{Doctor, Editor, Global, Journal, Move, OnPod, Pods};
+    let together = |a, b| {
+        matches!(
+            (a, b),
+            (Global, _) | (Move, OnPod | Pods | Journal | Doctor) | (OnPod, Pods | Journal)
+        )
+    };
+    // Where text is typed, its own keys go before those that hold everywhere.
+    a == b || ((together(a, b) || together(b, a)) && a != Editor && b != Editor)
+}
+
+fn clashes(keymap: &Keymap, errors: &mut Vec<KeysError>) {
+    let rows: Vec<_> = keymap.rows().collect();
+    for (index, (first, keys)) in rows.iter().enumerate() {
+        for (second, others) in &rows[index + 1..] {
+            let both = keys.iter().find(|key| others.contains(key));
+            if let Some(key) = both.filter(|_| meet(first.context, second.context)) {
+                let (first, second) = (first.name, second.name);
+                errors.push(KeysError::Clash { key: *key, first, second });
+            }
+        }
+    }
+}

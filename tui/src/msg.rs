@@ -1,0 +1,124 @@
+//! Everything that can happen to the full screen. Closed, and written down by
+//! the recorder, so a recording replays to the same frames.
+
+use crate::keymap::Key;
+use pinacle_protocol::{
+    Accepted, ApiError, ConfigPlan, ConfigReport, Cursor, Event, HostReport, Inventory,
+    JournalRecord, PodDetail, PodId, PodUsage, Timestamp,
+};
+use serde::{Deserialize, Serialize};
+
+/// What can be done with a pod.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verb {
+    /// Start it.
+    Start,
+    /// Stop it.
+    Stop,
+    /// Stop and start it.
+    Restart,
+    /// Remove it with all its files.
+    Delete,
+}
+
+impl Verb {
+    /// Returns the word for it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Start => "start",
+            Self::Stop => "stop",
+            Self::Restart => "restart",
+            Self::Delete => "delete",
+        }
+    }
+}
+
+/// A spec as it was found for a new pod.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Source {
+    /// Its text; a minimal one where there is no file.
+    pub text: String,
+    /// Where it came from, for people.
+    pub shown: String,
+    /// Name of the pod when the spec has none.
+    pub default_name: Option<String>,
+    /// The directory whose files are copied; `None` when none are.
+    pub source_dir: Option<String>,
+    /// The directory it belongs to.
+    pub dir: Option<String>,
+    /// Whether there was a file.
+    pub found: bool,
+}
+
+/// What comes of a journal that is followed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum Feed {
+    /// Records, and the cursor after the last.
+    Records(Vec<JournalRecord>, Cursor),
+    /// Records are missing here, this many when that is known; then the cursor.
+    Gap(Option<u64>, Cursor),
+    /// All that was there has come.
+    CaughtUp,
+    /// It broke off, because of this; tried again by itself.
+    Lost(String),
+}
+
+/// Whether the terminal is looked at, where it says so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Focus {
+    /// It is.
+    Gained,
+    /// It is not.
+    Lost,
+}
+
+/// Everything that can happen.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum Msg {
+    /// A key was pressed.
+    Key(Key),
+    /// Text was pasted.
+    Paste(String),
+    /// The terminal has another size: columns and rows.
+    Resized(u16, u16),
+    /// The terminal is looked at, or no longer.
+    Focus(Focus),
+    /// It is now this late.
+    Tick(Timestamp),
+    /// The whole list, read anew.
+    Inventory(Box<Inventory>),
+    /// Something changed.
+    Changed(Box<Event>),
+    /// The link to the daemon is lost, because of this.
+    Lost(String),
+    /// What pods use.
+    Usage(Result<Vec<PodUsage>, ApiError>),
+    /// All about a pod.
+    Detail(PodId, Result<Box<PodDetail>, ApiError>),
+    /// Of the journal that is followed; the number tells it from an earlier one.
+    Journal(u64, Feed),
+    /// Records of a stretch of the journal that had been let go: the journal's
+    /// number, the stretch's, the records.
+    Page(u64, u64, Result<Vec<JournalRecord>, ApiError>),
+    /// What became of an action.
+    Acted(Verb, PodId, Result<Accepted, ApiError>),
+    /// Findings about the text with this number.
+    Checked(u64, Result<ConfigReport, ApiError>),
+    /// What applying the text with this number would do.
+    Planned(u64, Result<ConfigPlan, ApiError>),
+    /// What became of the text that was to be applied.
+    Applied(Result<Accepted, ApiError>),
+    /// What became of the pod that was to be made.
+    Created(Result<Accepted, ApiError>),
+    /// The spec for a new pod.
+    Source(Result<Source, ApiError>),
+    /// Findings about a host.
+    HostChecked(Result<HostReport, ApiError>),
+    /// The text as an editor left it; `None` when it was left unchanged.
+    Edited(Result<Option<String>, String>),
+    /// A draft that was kept under this name.
+    Draft(String, Option<String>),
+    /// Something was done elsewhere: words about it.
+    Said(Result<String, String>),
+}

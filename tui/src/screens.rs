@@ -1,0 +1,6 @@
+//! One screen each: its state, how it changes, how it is drawn.
+
+pub mod doctor;
+pub mod editor;
+pub mod pod;
+pub mod pods;

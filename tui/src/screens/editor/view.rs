@@ -1,0 +1,232 @@
+//! Draws the editor: the text with its findings, and what comes of it.
+
+use super::{Editor, Preview, Stage, Target, place};
+use crate::model::Model;
+use crate::sanitize::plain_line;
+use crate::theme::{Role, Theme};
+use crate::widgets::text::{cut, width_of, wrap};
+use crate::widgets::yaml;
+use pinacle_protocol::ConfigPlan;
+use pinacle_protocol::diagnostic::{Diagnostic, Severity};
+use ratatui::Frame;
+use ratatui::layout::{Constraint, Layout, Rect};
+use ratatui::style::{Modifier, Style};
+use ratatui::text::{Line, Span};
+use ratatui::widgets::Paragraph;
+
+/// Width from which text and preview stand side by side.
+const WIDE: u16 = 110;
+
+/// Columns before the text: a mark, the line's number.
+pub(super) const GUTTER: usize = 6;
+
+/// Returns the areas of title, text, finding, and preview.
+fn areas(editor: &Editor, area: Rect) -> [Rect; 4] {
+    let [title, body, finding] =
+        Layout::vertical([Constraint::Length(1), Constraint::Min(1), Constraint::Length(2)]).areas(area);
+    let (text, preview) = match editor.preview {
+        Preview::Hidden => (body, Rect::ZERO),
+        Preview::Shown if area.width >= WIDE => {
+            let [a, b] = Layout::horizontal([Constraint::Fill(3), Constraint::Fill(2)]).areas(body);
+            (a, b)
+        }
+        Preview::Shown => {
+            let [a, b] = Layout::vertical([Constraint::Fill(3), Constraint::Fill(2)]).areas(body);
+            (a, b)
+        }
+    };
+    [title, text, finding, preview]
+}
+
+/// Returns columns and rows of the text in an area.
+pub fn text_extent(editor: &Editor, area: Rect) -> (usize, usize) {
+    let [_, text, _, _] = areas(editor, area);
+    (usize::from(text.width).saturating_sub(GUTTER), usize::from(text.height))
+}
+
+/// Draws it.
+pub fn view(editor: &Editor, model: &Model, frame: &mut Frame<'_>, area: Rect) {
+    let theme = model.setting.theme;
+    let [title, text, finding, preview] = areas(editor, area);
+    frame.render_widget(Paragraph::new(heading(editor, model)), title);
+    frame.render_widget(Paragraph::new(lines(editor, theme, text)), text);
+    frame.render_widget(Paragraph::new(findings(editor, theme, finding)), finding);
+    if !preview.is_empty() {
+        frame.render_widget(Paragraph::new(beside(editor, theme, preview)), preview);
+    }
+}
+
+fn heading(editor: &Editor, model: &Model) -> Line<'static> {
+    let theme = model.setting.theme;
+    let what = match &editor.target {
+        Target::Pod(id, revision) => format!("Spec of {}, revision {revision}", model.world.slug(id)),
+        Target::New(source) => format!("New pod from {}", plain_line(&source.shown)),
+    };
+    let (errors, warnings) = editor.counts();
+    let state = match (editor.stage, &editor.report) {
+        (Stage::Sending, _) => ("asking the daemon ...".to_owned(), Role::Warning),
+        (Stage::Planning, _) => ("planning ...".to_owned(), Role::Warning),
+        (_, None) => ("checking ...".to_owned(), Role::Faint),
+        _ if errors > 0 => (format!("{errors} errors, {warnings} warnings"), Role::Bad),
+        _ if warnings > 0 => (format!("{warnings} warnings"), Role::Warning),
+        _ => ("good".to_owned(), Role::Good),
+    };
+    let changed = if editor.is_changed() { ", changed" } else { "" };
+    let mut spans = vec![
+        Span::styled(what, theme.style(Role::Accent)),
+        Span::styled(changed, theme.style(Role::Warning)),
+        Span::raw("  "),
+        Span::styled(state.0, theme.style(state.1)),
+    ];
+    if editor.theirs.is_some() {
+        let text = "  changed by somebody else meanwhile";
+        spans.push(Span::styled(text, theme.style(Role::Bad)));
+    }
+    Line::from(spans)
+}
+
+fn lines(editor: &Editor, theme: Theme, area: Rect) -> Vec<Line<'static>> {
+    let (top, left) = editor.scrolled;
+    let columns = usize::from(area.width).saturating_sub(GUTTER);
+    let at = editor.area.cursor();
+    let cursor = (at.0, at.1);
+    let selection = editor.area.selection_range();
+    let shown = editor.area.lines().iter().enumerate().skip(top).take(usize::from(area.height));
+    shown
+        .map(|(row, text)| {
+            let here = editor.findings().iter().filter(|d| place(d).0 == row);
+            let worst = here.clone().map(|d| d.severity).max();
+            let (mark, role) = match worst {
+                Some(Severity::Error) => ("E", Role::Bad),
+                Some(Severity::Warning) => ("W", Role::Warning),
+                None => (" ", Role::Faint),
+            };
+            let mut spans = vec![
+                Span::styled(mark, theme.style(role)),
+                Span::styled(format!("{:>4} ", row + 1), theme.style(Role::Faint)),
+            ];
+            let marked: Vec<&Diagnostic> = here.collect();
+            let cells = cells(text, theme, |column, style| {
+                let wrong = marked.iter().any(|d| covers(d, row, column));
+                let style = if wrong { style.add_modifier(Modifier::UNDERLINED) } else { style };
+                let chosen = selection.is_some_and(|(a, b)| (a..b).contains(&(row, column)));
+                if chosen || (row, column) == cursor { style.add_modifier(Modifier::REVERSED) } else { style }
+            });
+            spans.extend(part(cells, left, columns));
+            Line::from(spans)
+        })
+        .collect()
+}
+
+fn covers(diagnostic: &Diagnostic, row: usize, column: usize) -> bool {
+    let (line, from) = place(diagnostic);
+    let to = if diagnostic.span.end_line > diagnostic.span.line {
+        usize::MAX
+    } else {
+        usize::try_from(diagnostic.span.end_column).unwrap_or(1).saturating_sub(1).max(from + 1)
+    };
+    line == row && (from..to).contains(&column)
+}
+
+/// Returns a line's characters with their styles, and one more for a cursor at its end.
+fn cells(line: &str, theme: Theme, look: impl Fn(usize, Style) -> Style) -> Vec<(char, Style)> {
+    let mut cells = Vec::with_capacity(line.len() + 1);
+    for (text, style) in yaml::spans(line, theme) {
+        cells.extend(text.chars().map(|c| (c, style)));
+    }
+    cells.push((' ', Style::new()));
+    cells.iter_mut().enumerate().for_each(|(at, (_, style))| *style = look(at, *style));
+    cells
+}
+
+fn part(cells: Vec<(char, Style)>, left: usize, columns: usize) -> Vec<Span<'static>> {
+    let mut spans: Vec<Span<'static>> = Vec::new();
+    let mut used = 0;
+    for (c, style) in cells.into_iter().skip(left) {
+        used += width_of(c);
+        if used > columns {
+            break;
+        }
+        match spans.last_mut() {
+            Some(last) if last.style == style => last.content.to_mut().push(c),
+            _ => spans.push(Span::styled(c.to_string(), style)),
+        }
+    }
+    spans
+}
+
+/// The finding on the cursor's line, else the first one.
+fn findings(editor: &Editor, theme: Theme, area: Rect) -> Vec<Line<'static>> {
+    let row = editor.area.cursor().0;
+    let all = editor.findings();
+    let shown = all.iter().find(|d| place(d).0 == row).or_else(|| all.first());
+    let Some(finding) = shown else { return Vec::new() };
+    let role = if finding.severity == Severity::Error { Role::Bad } else { Role::Warning };
+    let columns = usize::from(area.width);
+    let text = format!("line {}: {}", finding.span.line, plain_line(&finding.message));
+    let mut lines = vec![Line::styled(cut(&text, columns), theme.style(role))];
+    if let Some(hint) = &finding.hint {
+        lines.push(Line::raw(cut(&format!("  {}", plain_line(hint)), columns)));
+    }
+    lines
+}
+
+fn beside(editor: &Editor, theme: Theme, area: Rect) -> Vec<Line<'static>> {
+    let columns = usize::from(area.width).saturating_sub(2).max(8);
+    let faint = theme.style(Role::Faint);
+    let mut out = Vec::new();
+    let title = match &editor.target {
+        Target::New(_) => "-- with every default ",
+        Target::Pod(..) => "-- what changes ",
+    };
+    let fill = usize::from(area.width).saturating_sub(title.len());
+    out.push(Line::styled(format!("{title}{}", "-".repeat(fill)), faint));
+    match (&editor.target, &editor.plan) {
+        (Target::New(_), _) => {
+            let effective = editor.report.as_ref().and_then(|r| r.effective.as_deref());
+            for line in effective.unwrap_or("(once there are no errors)").lines() {
+                let spans = yaml::spans(line, theme).into_iter();
+                let spans = spans.map(|(text, style)| Span::styled(text.to_owned(), style));
+                out.push(Line::from(spans.collect::<Vec<_>>()));
+            }
+        }
+        (_, None) => out.push(Line::styled("nothing yet", faint)),
+        (_, Some(Err(error))) => {
+            for line in wrap(&plain_line(&error.chain()), columns) {
+                out.push(Line::styled(line, theme.style(Role::Bad)));
+            }
+        }
+        (_, Some(Ok(plan))) => {
+            let lines = plan_lines(plan).into_iter();
+            out.extend(lines.map(|(role, text)| Line::styled(cut(&text, columns), theme.style(role))));
+        }
+    }
+    out
+}
+
+/// Returns a plan in lines, each with its meaning.
+pub fn plan_lines(plan: &ConfigPlan) -> Vec<(Role, String)> {
+    let mut lines = Vec::new();
+    for change in &plan.changes {
+        lines.push((Role::Strong, format!("{}: {}", plain_line(&change.path), plain_line(&change.impact))));
+        let values = [(Role::Removed, "-", &change.before), (Role::Added, "+", &change.after)];
+        for (role, mark, value) in values {
+            for line in value.iter().flat_map(|v| v.lines()) {
+                lines.push((role, format!("  {mark} {}", plain_line(line))));
+            }
+        }
+    }
+    if plan.changes.is_empty() {
+        lines.push((Role::Faint, "nothing changes in effect".to_owned()));
+    }
+    if !plan.restarts.is_empty() {
+        lines.push((Role::Warning, format!("restarts: {}", plain_line(&plan.restarts.join(", ")))));
+    }
+    if plan.recreates {
+        lines.push((Role::Warning, "the container is made again".to_owned()));
+    }
+    for lost in &plan.lost {
+        lines.push((Role::Bad, format!("lost: {}", plain_line(lost))));
+    }
+    lines
+}

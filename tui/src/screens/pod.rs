@@ -1,0 +1,268 @@
+//! One pod and its journal.
+
+mod view;
+
+pub use view::{journal_height, view};
+
+use crate::journal::{Direction, Journal, Kind, Pattern, Search};
+use crate::widgets::ansi::{self, Wrap};
+use pinacle_protocol::PodId;
+
+/// Bytes that are copied at the most: what terminals take in one sequence.
+const COPY_BYTES: usize = 74_000;
+
+/// Lines shown above what was searched for.
+const ABOVE: usize = 3;
+
+/// Whether the end is followed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum View {
+    /// The last line is at the bottom.
+    Following,
+    /// This line is at the top; so many there were when it was scrolled to.
+    At {
+        /// The line.
+        top: u64,
+        /// Lines there were.
+        seen: u64,
+    },
+}
+
+/// Size of the journal's part of the screen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Extent {
+    /// Columns.
+    pub columns: usize,
+    /// Rows.
+    pub rows: usize,
+}
+
+/// The screen's state.
+#[derive(Debug)]
+pub struct Pod {
+    /// The pod.
+    pub id: PodId,
+    /// Tells what comes of its journal from an earlier one.
+    pub number: u64,
+    /// Its lines.
+    pub journal: Journal,
+    /// What part of them is looked at.
+    pub view: View,
+    /// Whether infrastructure commands are among them.
+    pub infra: bool,
+    /// Whether long lines are broken.
+    pub wrap: Wrap,
+    /// What is searched for.
+    pub pattern: Option<Pattern>,
+    /// The line it was found in last.
+    pub hit: Option<u64>,
+    /// A search that waits for lines to be read: from where, which way.
+    pub pending: Option<(u64, Direction)>,
+    /// Whether all that was written before has come.
+    pub caught_up: bool,
+    /// Why nothing comes.
+    pub lost: Option<String>,
+}
+
+impl Pod {
+    /// Begins at the end of an empty journal.
+    pub fn new(id: PodId, number: u64) -> Self {
+        Self {
+            journal: Journal::new(id.clone()),
+            id,
+            number,
+            view: View::Following,
+            infra: false,
+            wrap: Wrap::Rows,
+            pattern: None,
+            hit: None,
+            pending: None,
+            caught_up: false,
+            lost: None,
+        }
+    }
+
+    /// Begins the journal anew under another number.
+    pub fn restart(&mut self, number: u64) {
+        self.journal = Journal::new(self.id.clone());
+        (self.number, self.view, self.caught_up) = (number, View::Following, false);
+        (self.hit, self.pending, self.lost) = (None, None, None);
+    }
+
+    /// Returns how many rows a line takes.
+    fn height(&self, line: u64, extent: Extent) -> usize {
+        let Some(line) = self.journal.line(line) else { return 1 };
+        if self.wrap == Wrap::Cut || line.text.len() <= extent.columns && !line.text.contains('\t') {
+            return 1;
+        }
+        let look = ansi::Look {
+            base: ratatui::style::Style::new(),
+            theme: crate::theme::Theme::Plain,
+            columns: extent.columns,
+            wrap: self.wrap,
+            marks: &[],
+        };
+        ansi::rows(line.text, look).len()
+    }
+
+    /// Returns the line at the top.
+    pub fn top(&self, extent: Extent) -> u64 {
+        match self.view {
+            View::At { top, .. } => self.journal.shown_from(top).unwrap_or(top),
+            View::Following => self.last_top(extent),
+        }
+    }
+
+    /// Returns the first line of the last screenful.
+    fn last_top(&self, extent: Extent) -> u64 {
+        let (mut top, mut used) = (self.journal.len(), 0);
+        while let Some(before) = self.journal.shown_before(top) {
+            used += self.height(before, extent);
+            if used > extent.rows {
+                break;
+            }
+            top = before;
+        }
+        top
+    }
+
+    /// Moves by lines that are shown.
+    pub fn step(&mut self, by: isize, extent: Extent) {
+        let mut top = self.top(extent);
+        for _ in 0..by.unsigned_abs() {
+            let next = if by < 0 {
+                self.journal.shown_before(top)
+            } else {
+                self.journal.shown_from(top + 1)
+            };
+            let Some(next) = next else { break };
+            top = next;
+        }
+        self.go(top, extent);
+    }
+
+    /// Puts a line at the top; at the end it is followed from there.
+    pub fn go(&mut self, top: u64, extent: Extent) {
+        if top >= self.last_top(extent) {
+            self.view = View::Following;
+            return;
+        }
+        let seen = match self.view {
+            View::Following => self.journal.len(),
+            View::At { seen, .. } => seen,
+        };
+        self.view = View::At { top, seen };
+    }
+
+    /// Follows the end, or stands still.
+    pub fn toggle_follow(&mut self, extent: Extent) {
+        self.view = match self.view {
+            View::Following => View::At { top: self.top(extent), seen: self.journal.len() },
+            View::At { .. } => View::Following,
+        };
+    }
+
+    /// Returns how many lines came since the user scrolled away.
+    pub fn unseen(&self) -> u64 {
+        match self.view {
+            View::Following => 0,
+            View::At { seen, .. } => self.journal.len().saturating_sub(seen),
+        }
+    }
+
+    /// Returns the command that keys are about: the one at the top, or the
+    /// last when the end is followed.
+    pub fn current(&self, extent: Extent) -> Option<u64> {
+        let line = match self.view {
+            View::Following => self.journal.len(),
+            View::At { .. } => self.top(extent),
+        };
+        let found = self.journal.command_at(line).or_else(|| self.journal.heads().first().copied());
+        found.map(|h| h.command)
+    }
+
+    /// Goes to the beginning of the next command, or of the one before.
+    pub fn command(&mut self, direction: Direction, extent: Extent) {
+        let top = self.top(extent);
+        let heads = self.journal.heads();
+        let to = match direction {
+            Direction::Forward => heads.iter().find(|h| h.line > top),
+            Direction::Backward => heads.iter().rev().find(|h| h.line < top),
+        };
+        if let Some(head) = to.copied() {
+            self.go(head.line, extent);
+        }
+    }
+
+    /// Folds or unfolds the current command.
+    pub fn fold(&mut self, extent: Extent) {
+        if let Some(command) = self.current(extent) {
+            self.journal.toggle(command);
+        }
+    }
+
+    /// Searches from a line on. `None` while lines have to be read for it.
+    pub fn search(&mut self, from: u64, direction: Direction, extent: Extent) -> Option<Search> {
+        let pattern = self.pattern.clone()?;
+        let found = self.journal.search(&pattern, from, direction);
+        self.pending = None;
+        match found {
+            Search::Found(line) => {
+                self.hit = Some(line);
+                if let Some(shown) = self.journal.line(line) {
+                    let command = shown.command;
+                    self.journal.unfold(command);
+                }
+                self.reveal(line, extent);
+            }
+            Search::Unread(line) => self.pending = Some((line, direction)),
+            Search::Nowhere => {}
+        }
+        Some(found)
+    }
+
+    /// Scrolls so that a line is seen, and stands still there.
+    fn reveal(&mut self, line: u64, extent: Extent) {
+        let mut top = line;
+        for _ in 0..ABOVE {
+            top = self.journal.shown_before(top).unwrap_or(top);
+        }
+        let seen = self.journal.len();
+        self.view = View::At { top: top.min(self.last_top(extent)), seen };
+    }
+
+    /// Returns from where the next search in a direction begins.
+    pub fn search_from(&self, direction: Direction, extent: Extent) -> u64 {
+        match (self.hit, direction) {
+            (Some(hit), Direction::Forward) => hit + 1,
+            (Some(hit), Direction::Backward) => hit.saturating_sub(1),
+            (None, _) => self.top(extent),
+        }
+    }
+
+    /// Returns the text of the current command, without colours.
+    pub fn copy(&self, extent: Extent) -> Option<String> {
+        let command = self.current(extent)?;
+        let first = self.journal.heads().iter().find(|h| h.command == command)?.line;
+        let mut text = String::new();
+        for number in first..self.journal.len() {
+            let Some(line) = self.journal.line(number) else { break };
+            let plain = ansi::strip(line.text);
+            if line.command != command {
+                if line.kind == Kind::Heading || line.kind == Kind::Command {
+                    break;
+                }
+                continue;
+            }
+            if text.len() + plain.len() >= COPY_BYTES {
+                break;
+            }
+            if line.kind != Kind::Continued && !text.is_empty() {
+                text.push('\n');
+            }
+            text.push_str(&plain);
+        }
+        text.push('\n');
+        Some(text)
+    }
+}

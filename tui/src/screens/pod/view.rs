@@ -1,0 +1,177 @@
+//! Draws a pod and its journal.
+
+use super::{Extent, Pod, View};
+use crate::journal::Kind;
+use crate::model::Model;
+use crate::output::{table, time};
+use crate::sanitize::plain_line;
+use crate::screens::pods::state_role;
+use crate::theme::{Role, Theme};
+use crate::widgets::ansi::{self, Look};
+use crate::widgets::text::{columns, cut};
+use pinacle_protocol::{OperationStatus, PodView};
+use ratatui::Frame;
+use ratatui::layout::Rect;
+use ratatui::style::Style;
+use ratatui::text::{Line, Span};
+use ratatui::widgets::Paragraph;
+
+/// Rows above the journal: the pod, its address or reason, the journal's title.
+const ABOVE: u16 = 3;
+
+/// Returns the rows of the journal in an area of so many.
+pub fn journal_height(rows: u16) -> usize {
+    usize::from(rows.saturating_sub(ABOVE)).max(1)
+}
+
+/// Draws them.
+pub fn view(pod: &Pod, model: &Model, frame: &mut Frame<'_>, area: Rect) {
+    let theme = model.setting.theme;
+    let width = usize::from(area.width);
+    let extent = Extent { columns: width, rows: journal_height(area.height) };
+    let mut lines = match model.world.pod(&pod.id) {
+        Some(view) => about(view, model, width),
+        None => vec![
+            Line::styled(format!("{} is gone", pod.id), theme.style(Role::Warning)),
+            Line::styled("its journal is kept for some days", theme.style(Role::Faint)),
+        ],
+    };
+    lines.push(title(pod, extent, theme));
+    lines.extend(journal(pod, extent, theme));
+    lines.truncate(usize::from(area.height));
+    frame.render_widget(Paragraph::new(lines), area);
+    let unseen = pod.unseen();
+    if unseen > 0 && area.height > ABOVE + 1 {
+        let text = format!(" {unseen} new line{} below - f follows ", if unseen == 1 { "" } else { "s" });
+        let length = columns(&text).min(area.width);
+        let place = Rect::new(area.right() - length, area.bottom() - 1, length, 1);
+        frame.render_widget(Line::styled(text, theme.style(Role::Match)), place);
+    }
+}
+
+/// The two lines about the pod itself.
+fn about(pod: &PodView, model: &Model, width: usize) -> Vec<Line<'static>> {
+    let (world, theme) = (&model.world, model.setting.theme);
+    let port = pod.port.map(|p| format!("  port {p}")).unwrap_or_default();
+    let since = time::age(world.now.since_ms(pod.phase_since));
+    let rest = format!(
+        "  {}  {}{port}  on {}  {} old",
+        plain_line(&pod.tier),
+        pod.isolation.as_str(),
+        pod.host,
+        time::age(world.now.since_ms(pod.created_at)),
+    );
+    let first = Line::from(vec![
+        Span::styled(pod.slug.to_string(), theme.style(Role::Accent)),
+        Span::raw("  "),
+        Span::styled(format!("{} {since}", table::state(pod, world.now)), theme.style(state_role(pod))),
+        Span::styled(rest, theme.style(Role::Faint)),
+    ]);
+    let second = match (&pod.operation, &pod.reason, &pod.url) {
+        (Some(operation), _, _) => {
+            let spent = time::elapsed(world.now.since_ms(operation.started_at));
+            let text = format!(
+                "{} {} {}/{}: {} ({spent})",
+                operation.kind.as_str(),
+                bar(operation.done, operation.total),
+                operation.done,
+                operation.total,
+                plain_line(&operation.step)
+            );
+            Line::styled(cut(&text, width), theme.style(Role::Warning))
+        }
+        (None, Some(reason), _) => {
+            let hint = pod.hint.as_deref().map(|h| format!(" - {}", plain_line(h))).unwrap_or_default();
+            let text = format!("{}{hint}", plain_line(reason));
+            Line::styled(cut(&text, width), theme.style(state_role(pod)))
+        }
+        (None, None, url) => {
+            let failed = world.operations.get(&pod.id).filter(|o| o.status == OperationStatus::Failed);
+            let error = failed.and_then(|o| o.error.as_ref()).map(|e| plain_line(&e.chain()));
+            let text = error.or_else(|| url.as_deref().map(plain_line)).unwrap_or_default();
+            Line::raw(cut(&text, width))
+        }
+    };
+    vec![first, second]
+}
+
+fn bar(done: u32, total: u32) -> String {
+    let filled = (done.min(total) * 10).checked_div(total).unwrap_or(0) as usize;
+    format!("[{}{}]", "#".repeat(filled), ".".repeat(10 - filled.min(10)))
+}
+
+fn title(pod: &Pod, extent: Extent, theme: Theme) -> Line<'static> {
+    let heads = pod.journal.heads();
+    let at = pod.current(extent).and_then(|c| heads.iter().position(|h| h.command == c));
+    let mut text = String::from("-- journal");
+    if pod.infra {
+        text.push_str(" with infra");
+    }
+    if let Some(at) = at {
+        text.push_str(&format!(", command {} of {}", at + 1, heads.len()));
+    }
+    if let View::At { .. } = pod.view {
+        text.push_str(&format!(", line {} of {}", pod.top(extent) + 1, pod.journal.len()));
+    } else {
+        text.push_str(&format!(", {} lines, following", pod.journal.len()));
+    }
+    if let Some(pattern) = &pod.pattern {
+        let state = if pod.pending.is_some() { "searching" } else { "search" };
+        text.push_str(&format!(", {state} \"{}\"", plain_line(pattern.text())));
+    }
+    let mut role = Role::Faint;
+    if let Some(lost) = &pod.lost {
+        text.push_str(&format!(", cut off: {}", plain_line(lost)));
+        role = Role::Warning;
+    } else if !pod.caught_up {
+        text.push_str(", reading ...");
+    }
+    text.push(' ');
+    let text = cut(&text, extent.columns);
+    let fill = extent.columns.saturating_sub(crate::widgets::text::width(&text));
+    Line::styled(format!("{text}{}", "-".repeat(fill)), theme.style(role))
+}
+
+fn journal(pod: &Pod, extent: Extent, theme: Theme) -> Vec<Line<'static>> {
+    let mut rows = Vec::with_capacity(extent.rows);
+    if pod.journal.is_empty() && pod.caught_up {
+        rows.push(Line::styled("nothing was run for it yet", theme.style(Role::Faint)));
+    }
+    let mut next = pod.journal.shown_from(pod.top(extent));
+    while let Some(number) = next {
+        if rows.len() >= extent.rows {
+            break;
+        }
+        match pod.journal.line(number) {
+            Some(line) => {
+                let style = style(line.kind, theme);
+                let folded = line.kind == Kind::Command && pod.journal.is_folded(line.command);
+                let text = if folded {
+                    let hidden = pod.journal.hidden_lines(line.command);
+                    format!("{}  [{hidden} lines folded]", line.text)
+                } else {
+                    line.text.to_owned()
+                };
+                let plain = pod.pattern.as_ref().map(|p| p.places(&ansi::strip(&text)));
+                let marks = plain.unwrap_or_default();
+                let look = Look { base: style, theme, columns: extent.columns, wrap: pod.wrap, marks: &marks };
+                rows.extend(ansi::rows(&text, look));
+            }
+            None => rows.push(Line::styled("...", theme.style(Role::Faint))),
+        }
+        next = pod.journal.shown_from(number + 1);
+    }
+    rows.truncate(extent.rows);
+    rows
+}
+
+fn style(kind: Kind, theme: Theme) -> Style {
+    theme.style(match kind {
+        Kind::Heading => Role::Accent,
+        Kind::Command => Role::Strong,
+        Kind::Done | Kind::Note => Role::Faint,
+        Kind::Failed => Role::Bad,
+        Kind::Gap => Role::Warning,
+        Kind::Blank | Kind::Output | Kind::Continued => Role::Plain,
+    })
+}

@@ -1,0 +1,92 @@
+//! Styles by meaning. Sixteen colours at the most, so that the terminal's own
+//! theme decides how they look; without colours, meaning is in the words and
+//! in bold, dim, underlined and reversed.
+
+use ratatui::style::{Color, Modifier, Style};
+
+/// What a stretch of the screen means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// Plain text.
+    Plain,
+    /// Well.
+    Good,
+    /// On the way, or worth a look.
+    Warning,
+    /// Wrong.
+    Bad,
+    /// Stands back.
+    Faint,
+    /// Stands out.
+    Strong,
+    /// Our own frame and headings.
+    Accent,
+    /// Where the cursor is.
+    Selected,
+    /// What was searched for.
+    Match,
+    /// A key to press.
+    Key,
+    /// A line that comes.
+    Added,
+    /// A line that goes.
+    Removed,
+    /// A key of YAML.
+    YamlKey,
+    /// A string or plain value of YAML.
+    YamlValue,
+    /// A number or word with a meaning in YAML.
+    YamlWord,
+    /// A comment.
+    YamlComment,
+}
+
+/// Whether there are colours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Theme {
+    /// Sixteen of them.
+    #[default]
+    Colors,
+    /// None.
+    Plain,
+}
+
+impl Theme {
+    /// Returns the style of a meaning.
+    pub fn style(self, role: Role) -> Style {
+        let style = Style::new();
+        let style = match role {
+            Role::Plain | Role::YamlValue => style,
+            Role::Good => style.fg(Color::Green),
+            Role::Added => style.fg(Color::Green),
+            Role::Warning => style.fg(Color::Yellow),
+            Role::Bad => style.fg(Color::Red).add_modifier(Modifier::BOLD),
+            Role::Removed => style.fg(Color::Red),
+            Role::Faint => style.add_modifier(Modifier::DIM),
+            Role::YamlComment => style.fg(Color::Green).add_modifier(Modifier::DIM),
+            Role::Strong => style.add_modifier(Modifier::BOLD),
+            Role::Accent => style.fg(Color::Cyan).add_modifier(Modifier::BOLD),
+            Role::Selected => style.add_modifier(Modifier::REVERSED),
+            Role::Match => style.fg(Color::Black).bg(Color::Yellow),
+            Role::Key => style.fg(Color::Cyan),
+            Role::YamlKey => style.fg(Color::Cyan),
+            Role::YamlWord => style.fg(Color::Magenta),
+        };
+        match (self, role) {
+            (Self::Colors, _) => style,
+            (Self::Plain, Role::Match) => {
+                Style::new().add_modifier(Modifier::REVERSED | Modifier::UNDERLINED)
+            }
+            (Self::Plain, Role::Bad | Role::Key) => Style::new().add_modifier(Modifier::BOLD),
+            (Self::Plain, _) => Style { fg: None, bg: None, ..style },
+        }
+    }
+
+    /// Returns a style of a program in a pod, as far as this theme shows it.
+    pub fn foreign(self, style: Style) -> Style {
+        match self {
+            Self::Colors => style,
+            Self::Plain => Style { fg: None, bg: None, underline_color: None, ..style },
+        }
+    }
+}

@@ -1,0 +1,179 @@
+//! What happens to the model, and what is to be done about it. Routing only:
+//! keys are in [`keys`], answers of the daemon in [`answers`], the rest in the
+//! screens themselves.
+
+mod actions;
+mod answers;
+mod keys;
+mod layers;
+
+use crate::cmd::Cmd;
+use crate::journal::{Direction, Search};
+use crate::model::{Link, Model, Screen};
+use crate::msg::{Focus, Msg};
+use crate::screens::editor::text_extent;
+use crate::theme::Role;
+use crate::view::{journal_extent, list_rows, screen_area};
+use pinacle_protocol::{PodId, Timestamp};
+
+/// How often what pods use is asked, in milliseconds, while somebody looks.
+const USAGE_MS: u64 = 2_000;
+
+/// The same once no key was pressed for [`IDLE_MS`].
+const USAGE_IDLE_MS: u64 = 15_000;
+
+/// After how long without a key nobody seems to look, in milliseconds.
+const IDLE_MS: u64 = 60_000;
+
+/// How long a question to the engine may stay unanswered, in milliseconds.
+const USAGE_LOST_MS: u64 = 60_000;
+
+/// Takes a message in and says what is to be done.
+pub fn update(model: &mut Model, msg: Msg) -> Vec<Cmd> {
+    let mut cmds = match msg {
+        Msg::Key(key) => {
+            model.touched = model.world.now;
+            keys::on_key(model, key)
+        }
+        Msg::Paste(text) => {
+            keys::on_paste(model, &text);
+            Vec::new()
+        }
+        Msg::Resized(columns, rows) => {
+            model.size = (columns, rows);
+            Vec::new()
+        }
+        Msg::Focus(focus) => {
+            model.focus = focus;
+            Vec::new()
+        }
+        Msg::Tick(now) => on_tick(model, now),
+        other => answers::on_answer(model, other),
+    };
+    settle(model, &mut cmds);
+    cmds
+}
+
+fn on_tick(model: &mut Model, now: Timestamp) -> Vec<Cmd> {
+    model.world.now = now;
+    if model.toast.as_ref().is_some_and(|t| t.until <= now) {
+        model.toast = None;
+    }
+    let mut cmds = Vec::new();
+    if usage_due(model).is_some_and(|at| at <= now) {
+        let pods = visible_running(model);
+        model.usage_asked = Some(now);
+        model.usage_waiting = true;
+        cmds.push(Cmd::Usage(pods));
+    }
+    if let Some(editor) = model.editor_mut() {
+        if editor.check_at.is_some_and(|at| at <= now) {
+            editor.check_at = None;
+            editor.serial += 1;
+            cmds.push(Cmd::Check(editor.serial, editor.text()));
+            if editor.is_changed() {
+                cmds.push(Cmd::KeepDraft(editor.draft_name(), editor.text()));
+            }
+        }
+    }
+    cmds
+}
+
+/// Returns the running pods that are looked at.
+fn visible_running(model: &Model) -> Vec<PodId> {
+    if !model.screens.is_empty() || model.focus == Focus::Lost || model.world.link != Link::Live {
+        return Vec::new();
+    }
+    model.pods.visible_running(&model.world, list_rows(model.size))
+}
+
+/// Returns when what pods use is to be asked; `None` while nobody would see it.
+fn usage_due(model: &Model) -> Option<Timestamp> {
+    if visible_running(model).is_empty() {
+        return None;
+    }
+    let pause = match model.world.now.since_ms(model.touched) {
+        _ if model.usage_waiting => USAGE_LOST_MS,
+        0..IDLE_MS => USAGE_MS,
+        _ => USAGE_IDLE_MS,
+    };
+    Some(model.usage_asked.map_or(model.world.now, |at| at.plus_ms(pause)))
+}
+
+/// Returns when the next tick is due: when something is to be asked, or when
+/// what is shown is no longer true.
+pub fn next_tick(model: &Model) -> Timestamp {
+    let now = model.world.now;
+    let moving = model.world.pods.iter().any(|p| p.operation.is_some());
+    let young = model.world.pods.iter().any(|p| {
+        now.since_ms(p.phase_since) < 120_000 || now.since_ms(p.created_at) < 120_000
+    });
+    let lost = matches!(model.world.link, Link::Lost(..));
+    let seconds = if (moving || lost || young) && model.focus == Focus::Gained { 1 } else { 30 };
+    let check = model.screens.iter().find_map(|screen| match screen {
+        Screen::Editor(editor) => editor.check_at,
+        _ => None,
+    });
+    let candidates = [check, model.toast.as_ref().map(|t| t.until), usage_due(model)];
+    let next = candidates.into_iter().flatten().min();
+    next.unwrap_or(Timestamp(u64::MAX)).min(now.plus_ms(seconds * 1_000))
+}
+
+/// Puts everything where it can be, and asks for what is missing there.
+fn settle(model: &mut Model, cmds: &mut Vec<Cmd>) {
+    let (rows, size) = (list_rows(model.size), model.size);
+    model.pods.settle(&model.world, rows);
+    if model.world.pods.is_empty() && model.world.link == Link::Live && !model.asked_host {
+        model.asked_host = true;
+        cmds.push(Cmd::CheckHost { host: model.first_host(), fresh: false });
+    }
+    match model.screens.last_mut() {
+        Some(Screen::Editor(editor)) => {
+            let (columns, rows) = text_extent(editor, screen_area(size));
+            editor.settle(columns, rows);
+        }
+        Some(Screen::Pod(_)) => settle_journal(model, cmds),
+        _ => {}
+    }
+}
+
+fn settle_journal(model: &mut Model, cmds: &mut Vec<Cmd>) {
+    let extent = journal_extent(model.size);
+    let Some(Screen::Pod(pod)) = model.screens.last_mut() else { return };
+    let mut nowhere = false;
+    if let Some((from, direction)) = pod.pending {
+        nowhere = pod.search(from, direction, extent) == Some(Search::Nowhere);
+    }
+    let top = pod.top(extent);
+    let last = top.saturating_add(extent.rows as u64);
+    let waiting = pod.pending.map(|(line, _)| line);
+    for line in [Some(top), Some(last.min(pod.journal.len().saturating_sub(1))), waiting] {
+        if let Some(missing) = line.and_then(|line| pod.journal.want(line)) {
+            cmds.push(Cmd::Read {
+                pod: pod.id.clone(),
+                number: pod.number,
+                stretch: missing.stretch,
+                after: missing.after,
+                until: missing.until,
+                infra: pod.infra,
+            });
+        }
+    }
+    if nowhere {
+        model.say(Role::Warning, "no further match");
+    }
+}
+
+/// Says how a search went.
+fn search(model: &mut Model, direction: Direction) {
+    let extent = journal_extent(model.size);
+    let Some(Screen::Pod(pod)) = model.screens.last_mut() else { return };
+    if pod.pattern.is_none() {
+        model.say(Role::Warning, "nothing is searched for yet; / begins");
+        return;
+    }
+    let from = pod.search_from(direction, extent);
+    if pod.search(from, direction, extent) == Some(Search::Nowhere) {
+        model.say(Role::Warning, "no further match");
+    }
+}

@@ -1,0 +1,274 @@
+//! What the daemon answers and tells by itself.
+
+use super::actions::{follow, propose};
+use crate::cmd::Cmd;
+use crate::model::{Link, Model, Screen};
+use crate::msg::{Feed, Msg, Source, Verb};
+use crate::screens::editor::{Change, Editor, Stage, Target, line_changes};
+use crate::screens::pod::{Pod, View};
+use crate::theme::Role;
+use crate::view::journal_extent;
+use crate::widgets::input::LineInput;
+use crate::widgets::layers::{Confirm, Layer, Then};
+use pinacle_protocol::{Accepted, ApiError, ConfigPlan, ConfigReport, ErrorKind, PodDetail, PodId};
+
+pub(super) fn on_answer(model: &mut Model, msg: Msg) -> Vec<Cmd> {
+    match msg {
+        Msg::Inventory(inventory) => model.world.replace(*inventory),
+        Msg::Changed(event) => model.world.apply(*event),
+        Msg::Lost(reason) => {
+            let since = match &model.world.link {
+                Link::Lost(since, _) => *since,
+                _ => model.world.now,
+            };
+            model.world.link = Link::Lost(since, reason);
+            model.usage_waiting = false;
+        }
+        Msg::Usage(answer) => {
+            model.usage_waiting = false;
+            let usage = answer.unwrap_or_default();
+            model.world.usage.extend(usage.into_iter().map(|u| (u.pod.clone(), u)));
+        }
+        Msg::Detail(id, answer) => return on_detail(model, &id, answer),
+        Msg::Journal(number, feed) => {
+            let extent = journal_extent(model.size);
+            if let Some(pod) = model.journal_mut(number) {
+                on_feed(pod, feed, extent);
+            }
+        }
+        Msg::Page(number, stretch, records) => {
+            if let Some(pod) = model.journal_mut(number) {
+                match records {
+                    Ok(records) => pod.journal.refill(stretch, &records),
+                    Err(_) => pod.journal.refused(stretch),
+                }
+            }
+        }
+        Msg::Acted(verb, id, answer) => on_acted(model, verb, &id, answer),
+        Msg::Checked(serial, report) => return on_checked(model, serial, report),
+        Msg::Planned(serial, plan) => on_planned(model, serial, plan),
+        Msg::Applied(answer) => return on_applied(model, answer),
+        Msg::Created(answer) => return on_created(model, answer),
+        Msg::Source(answer) => return on_source(model, answer),
+        Msg::HostChecked(report) => {
+            model.world.report = Some(report);
+            for screen in &mut model.screens {
+                if let Screen::Doctor(doctor) = screen {
+                    doctor.waiting = false;
+                }
+            }
+        }
+        Msg::Edited(answer) => on_edited(model, answer),
+        Msg::Draft(name, text) => on_draft(model, &name, text),
+        Msg::Said(Ok(text)) => model.say(Role::Good, text),
+        Msg::Said(Err(text)) => model.say(Role::Bad, text),
+        // The others are no answers.
+        _ => {}
+    }
+    Vec::new()
+}
+
+fn on_feed(pod: &mut Pod, feed: Feed, extent: crate::screens::pod::Extent) {
+    pod.lost = None;
+    match feed {
+        Feed::Records(records, cursor) => {
+            let near = match pod.view {
+                View::Following => u64::MAX,
+                View::At { .. } => pod.top(extent),
+            };
+            pod.journal.push(&records, cursor, near);
+        }
+        Feed::Gap(missed, cursor) => pod.journal.gap(missed, cursor),
+        Feed::CaughtUp => pod.caught_up = true,
+        Feed::Lost(reason) => pod.lost = Some(reason),
+    }
+}
+
+fn on_acted(model: &mut Model, verb: Verb, id: &PodId, answer: Result<Accepted, ApiError>) {
+    let slug = model.world.slug(id);
+    match answer {
+        Ok(Accepted { operation: None, .. }) => {
+            model.say(Role::Faint, format!("{slug}: nothing to {}", verb.as_str()));
+        }
+        Ok(_) => model.say(Role::Good, format!("{} of {slug} is under way", verb.as_str())),
+        Err(error) => model.complain(&error),
+    }
+}
+
+fn on_detail(model: &mut Model, id: &PodId, answer: Result<Box<PodDetail>, ApiError>) -> Vec<Cmd> {
+    let detail = match answer {
+        Ok(detail) => detail,
+        Err(error) => {
+            model.wants_editor = None;
+            model.complain(&error);
+            return Vec::new();
+        }
+    };
+    let now = model.world.now;
+    if model.wants_editor.as_ref() == Some(id) {
+        model.wants_editor = None;
+        let target = Target::Pod(id.clone(), detail.pod.spec_revision);
+        let editor = Editor::new(target, &detail.spec_text, now);
+        let name = editor.draft_name();
+        model.screens.push(Screen::Editor(Box::new(editor)));
+        return vec![Cmd::FindDraft(name)];
+    }
+    // Asked for because the spec was changed by somebody else.
+    let Some(editor) = model.editor_mut() else { return Vec::new() };
+    let mut lines = vec![(Role::Bad, "The spec changed since you began. What the other one changed:".to_owned())];
+    for change in line_changes(&editor.base, &detail.spec_text) {
+        match change {
+            Change::Same(_) => {}
+            Change::Removed(line) => lines.push((Role::Removed, format!("  - {line}"))),
+            Change::Added(line) => lines.push((Role::Added, format!("  + {line}"))),
+        }
+    }
+    lines.push((Role::Plain, "Yes puts yours in its place. No leaves you in the editor, where F5 takes theirs.".to_owned()));
+    editor.theirs = Some((detail.pod.spec_revision, detail.spec_text));
+    model.layers.push(confirm("Put yours in place of theirs?", lines, Then::ApplyOver));
+    Vec::new()
+}
+
+fn confirm(title: &str, lines: Vec<(Role, String)>, then: Then) -> Layer {
+    let (title, input) = (title.to_owned(), LineInput::default());
+    Layer::Confirm(Confirm { title, lines, word: None, input, scroll: 0, then })
+}
+
+fn on_checked(model: &mut Model, serial: u64, report: Result<ConfigReport, ApiError>) -> Vec<Cmd> {
+    let Some(editor) = model.editor_mut().filter(|e| e.serial == serial) else { return Vec::new() };
+    // Without an answer the last findings stand; the link's state is shown anyway.
+    let Ok(report) = report else { return Vec::new() };
+    let plans = report.valid && editor.is_changed();
+    editor.report = Some(report);
+    match &editor.target {
+        Target::Pod(id, _) if plans => vec![Cmd::Plan(serial, id.clone(), editor.text())],
+        _ => {
+            editor.plan = None;
+            Vec::new()
+        }
+    }
+}
+
+fn on_planned(model: &mut Model, serial: u64, plan: Result<ConfigPlan, ApiError>) {
+    let Some(editor) = model.editor_mut().filter(|e| e.serial == serial) else { return };
+    let asks = editor.stage == Stage::Planning;
+    let failed = plan.as_ref().err().cloned();
+    editor.plan = Some(plan);
+    editor.plan_serial = serial;
+    if !asks {
+        return;
+    }
+    let layer = propose(editor);
+    match (layer, failed) {
+        (_, Some(error)) => refuse(model, &error),
+        (Some(layer), None) => model.layers.push(layer),
+        (None, None) => {}
+    }
+}
+
+/// Shows why a text was not taken, with its findings.
+fn refuse(model: &mut Model, error: &ApiError) {
+    if let Some(editor) = model.editor_mut() {
+        editor.stage = Stage::Editing;
+        if !error.diagnostics.is_empty() {
+            let diagnostics = error.diagnostics.clone();
+            editor.report = Some(ConfigReport { valid: false, diagnostics, effective: None });
+            editor.next_finding();
+        }
+    }
+    model.complain(error);
+}
+
+fn on_applied(model: &mut Model, answer: Result<Accepted, ApiError>) -> Vec<Cmd> {
+    let Some(editor) = model.editor_mut() else { return Vec::new() };
+    let name = editor.draft_name();
+    match answer {
+        Ok(accepted) => {
+            model.screens.retain(|s| !matches!(s, Screen::Editor(_)));
+            model.say(Role::Good, "accepted; what is done is shown here");
+            let mut cmds = vec![Cmd::DropDraft(name)];
+            if !matches!(model.screens.last(), Some(Screen::Pod(pod)) if pod.id == accepted.pod) {
+                cmds.extend(follow(model, accepted.pod));
+            }
+            cmds
+        }
+        Err(error) if error.kind == ErrorKind::Conflict => {
+            editor.stage = Stage::Editing;
+            match &editor.target {
+                Target::Pod(id, _) => vec![Cmd::Detail(id.clone())],
+                Target::New(_) => Vec::new(),
+            }
+        }
+        Err(error) => {
+            refuse(model, &error);
+            Vec::new()
+        }
+    }
+}
+
+fn on_created(model: &mut Model, answer: Result<Accepted, ApiError>) -> Vec<Cmd> {
+    match answer {
+        Ok(accepted) => {
+            model.screens.retain(|s| !matches!(s, Screen::Editor(_)));
+            model.pods.selected = Some(accepted.pod.clone());
+            model.say(Role::Good, "accepted; the pod is being made");
+            let mut cmds = vec![Cmd::DropDraft("new".to_owned())];
+            cmds.extend(follow(model, accepted.pod));
+            cmds
+        }
+        Err(error) => {
+            refuse(model, &error);
+            Vec::new()
+        }
+    }
+}
+
+fn on_source(model: &mut Model, answer: Result<Source, ApiError>) -> Vec<Cmd> {
+    let source = match answer {
+        Ok(source) => source,
+        Err(error) => {
+            model.complain(&error);
+            return Vec::new();
+        }
+    };
+    model.toast = None;
+    if !source.found {
+        model.say(Role::Faint, "there is no pinacle.yaml: this is the smallest one; ctrl-s makes the pod");
+    }
+    let (text, now) = (source.text.clone(), model.world.now);
+    let editor = Editor::new(Target::New(Box::new(source)), &text, now);
+    let name = editor.draft_name();
+    model.screens.retain(|s| !matches!(s, Screen::Editor(_)));
+    model.screens.push(Screen::Editor(Box::new(editor)));
+    vec![Cmd::FindDraft(name)]
+}
+
+fn on_edited(model: &mut Model, answer: Result<Option<String>, String>) {
+    let now = model.world.now;
+    match answer {
+        Ok(Some(text)) => {
+            if let Some(editor) = model.editor_mut() {
+                editor.replace(&text, now);
+            }
+        }
+        Ok(None) => {}
+        Err(text) => model.say(Role::Bad, text),
+    }
+}
+
+fn on_draft(model: &mut Model, name: &str, text: Option<String>) {
+    let Some(text) = text else { return };
+    let Some(editor) = model.editor_mut().filter(|e| e.draft_name() == name) else { return };
+    if text.trim_end() == editor.text().trim_end() {
+        return;
+    }
+    let mut lines = vec![(Role::Plain, "Changes were kept that were never applied:".to_owned())];
+    for change in line_changes(&editor.text(), &text) {
+        match change {
+            Change::Same(_) => {}
+            Change::Removed(line) => lines.push((Role::Removed, format!("  - {line}"))),
+            Change::Added(line) => lines.push((Role::Added, format!("  + {line}"))),
+        }
+    }
+    model.layers.push(confirm("Take up your draft?", lines, Then::TakeDraft(text)));
+}

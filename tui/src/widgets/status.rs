@@ -1,0 +1,112 @@
+//! The line at the top, and the two at the bottom.
+
+use super::text::{cut, fit, width};
+use crate::model::{Link, Model, Screen};
+use crate::output::time;
+use crate::sanitize::plain_line;
+use crate::theme::Role;
+use pinacle_protocol::{HostStatus, PodPhase};
+use ratatui::text::{Line, Span};
+
+/// Returns the line at the top: what there is, and whether it is of now.
+pub fn top(model: &Model, columns: usize) -> Line<'static> {
+    let (world, theme) = (&model.world, model.setting.theme);
+    if let Link::Lost(since, reason) = &world.link {
+        let age = time::age(world.now.since_ms(*since));
+        let text = format!(" no link to the daemon for {age}, trying again: {}", plain_line(reason));
+        let style = theme.style(Role::Bad).patch(theme.style(Role::Selected));
+        return Line::styled(fit(&text, columns), style);
+    }
+    let mut spans = vec![Span::styled("pinacle", theme.style(Role::Accent))];
+    let mut say = |role: Role, text: String| {
+        spans.push(Span::raw("  "));
+        spans.push(Span::styled(text, theme.style(role)));
+    };
+    let count = world.pods.len();
+    say(Role::Plain, format!("{count} pod{}", if count == 1 { "" } else { "s" }));
+    let counted = [
+        (PodPhase::Running, Role::Good),
+        (PodPhase::Stopped, Role::Faint),
+        (PodPhase::Failed, Role::Bad),
+    ];
+    for (phase, role) in counted {
+        match world.count(phase) {
+            0 => {}
+            n => say(role, format!("{n} {}", phase.as_str())),
+        }
+    }
+    for host in world.hosts.iter().filter(|h| h.status != HostStatus::Up) {
+        let age = time::age(world.now.since_ms(host.since));
+        match host.status {
+            HostStatus::Down => say(Role::Bad, format!("host {} out of reach for {age}", host.id)),
+            _ => say(Role::Warning, format!("reaching host {}", host.id)),
+        }
+    }
+    if !model.pods.filter.is_empty() && model.screens.is_empty() {
+        say(Role::Warning, format!("only \"{}\"", plain_line(&model.pods.filter)));
+    }
+    if !model.pods.marks.is_empty() {
+        say(Role::Warning, format!("{} marked", model.pods.marks.len()));
+    }
+    Line::from(spans)
+}
+
+/// Returns the line above the hints: a word about what was done, else about
+/// what the cursor is on.
+pub fn word(model: &Model, columns: usize) -> Line<'static> {
+    let theme = model.setting.theme;
+    if let Some(toast) = &model.toast {
+        return Line::styled(cut(&toast.text, columns), theme.style(toast.role));
+    }
+    if !model.screens.is_empty() {
+        return Line::raw("");
+    }
+    let pod = model.pods.selected.as_ref().and_then(|id| model.world.pod(id));
+    let Some(pod) = pod else { return Line::raw("") };
+    if pod.unknown_since.is_some() {
+        let host = model.world.hosts.iter().find(|h| h.id == pod.host);
+        let why = host.and_then(|h| h.error.as_ref()).map(|e| format!(": {}", plain_line(&e.chain())));
+        let text = format!("host {} is out of reach; last seen {}{}", pod.host, pod.phase.as_str(), why.unwrap_or_default());
+        return Line::styled(cut(&text, columns), theme.style(Role::Warning));
+    }
+    if let Some(reason) = &pod.reason {
+        let hint = pod.hint.as_deref().map(|h| format!(" - {h}")).unwrap_or_default();
+        let text = plain_line(&format!("{reason}{hint}"));
+        return Line::styled(cut(&text, columns), theme.style(Role::Warning));
+    }
+    let step = pod.operation.as_ref().map(|o| format!("{}: {}", o.kind.as_str(), plain_line(&o.step)));
+    let text = step.or_else(|| pod.url.as_deref().map(plain_line)).unwrap_or_default();
+    Line::styled(cut(&text, columns), theme.style(Role::Faint))
+}
+
+/// Returns the line of hints: as many as fit, quit and help always.
+pub fn hints(model: &Model, columns: usize) -> Line<'static> {
+    let theme = model.setting.theme;
+    let keymap = &model.setting.keymap;
+    let contexts = model.contexts();
+    let (global, own) = contexts.split_last().unwrap_or((&crate::keymap::Context::Global, &[]));
+    let mut always = keymap.hints(&[*global]);
+    if matches!(model.screens.last(), Some(Screen::Editor(_))) {
+        // Letters are text there.
+        always = vec![("f1".to_owned(), "help"), ("esc".to_owned(), "back")];
+    } else if !model.screens.is_empty() {
+        always.insert(0, (keymap.shown(crate::keymap::Action::Back), "back"));
+    }
+    let length = |(key, word): &(String, &str)| width(key) + width(word) + 3;
+    let mut room = columns.saturating_sub(always.iter().map(length).sum());
+    let mut shown = Vec::new();
+    for hint in keymap.hints(own) {
+        if length(&hint) > room {
+            break;
+        }
+        room -= length(&hint);
+        shown.push(hint);
+    }
+    shown.extend(always);
+    let mut spans = Vec::new();
+    for (key, word) in shown {
+        spans.push(Span::styled(key, theme.style(Role::Key)));
+        spans.push(Span::raw(format!(" {word}  ")));
+    }
+    Line::from(spans)
+}
