@@ -217,7 +217,9 @@ async fn perform<F: Front>(
         Cmd::Shell(pod) => Some(Msg::Said(front.shell(&pod).await)),
         Cmd::External(text) => Some(Msg::Edited(front.edit(&text).await)),
         Cmd::Copy(what, text) => {
-            let copied = front.copy(&text).map(|()| format!("{what} is on the clipboard, where the terminal allows it"));
+            let copied = front
+                .copy(&text)
+                .map(|()| format!("{what} is on the clipboard, where the terminal allows it"));
             Some(Msg::Said(copied.or_else(gone)))
         }
         Cmd::Record => {

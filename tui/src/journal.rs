@@ -186,7 +186,8 @@ impl Journal {
     /// Takes the records of a stretch in again.
     pub fn refill(&mut self, number: u64, records: &[JournalRecord]) {
         self.wanted.remove(&number);
-        let Some(stretch) = usize::try_from(number).ok().and_then(|n| self.stretches.get_mut(n)) else {
+        let Some(stretch) = usize::try_from(number).ok().and_then(|n| self.stretches.get_mut(n))
+        else {
             return;
         };
         self.bytes += stretch.refill(records);

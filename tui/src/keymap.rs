@@ -165,7 +165,8 @@ impl Keymap {
     /// Returns what a key does in the first of these contexts that knows it.
     pub fn action(&self, contexts: &[Context], key: Key) -> Option<Action> {
         contexts.iter().find_map(|context| {
-            let fits = |(row, keys): &(&Binding, &[Key])| row.context == *context && keys.contains(&key);
+            let fits =
+                |(row, keys): &(&Binding, &[Key])| row.context == *context && keys.contains(&key);
             self.rows().find(fits).map(|(row, _)| row.action)
         })
     }
@@ -180,9 +181,9 @@ impl Keymap {
     pub fn hints(&self, contexts: &[Context]) -> Vec<(String, &'static str)> {
         let of = |context: &Context| {
             let context = *context;
-            self.rows().filter(move |(row, _)| row.context == context).filter_map(|(row, keys)| {
-                Some((keys.first()?.to_string(), row.hint?))
-            })
+            self.rows()
+                .filter(move |(row, _)| row.context == context)
+                .filter_map(|(row, keys)| Some((keys.first()?.to_string(), row.hint?)))
         };
         contexts.iter().flat_map(of).collect()
     }
@@ -192,9 +193,17 @@ impl Keymap {
         let mut page = String::from(PAGE);
         for context in Context::ALL {
             // Writing to a string does not fail.
-            let _ = write!(page, "\n## {} (`[{}]`)\n\n| key | name | what it does |\n|---|---|---|\n", context.title(), context.name());
+            let _ = write!(
+                page,
+                "\n## {} (`[{}]`)\n\n| key | name | what it does |\n|---|---|---|\n",
+                context.title(),
+                context.name()
+            );
             for (row, keys) in self.rows().filter(|(row, _)| row.context == context) {
-                let keys: Vec<String> = keys.iter().map(|k| format!("`{}`", k.to_string().replace('|', "\\|"))).collect();
+                let keys: Vec<String> = keys
+                    .iter()
+                    .map(|k| format!("`{}`", k.to_string().replace('|', "\\|")))
+                    .collect();
                 let _ = writeln!(page, "| {} | `{}` | {} |", keys.join(" "), row.name, row.help);
             }
         }

@@ -80,12 +80,10 @@ impl World {
                 }
             }
             Event::PodRemoved { id } => self.pods.retain(|p| p.id != id),
-            Event::HostChanged { host } => {
-                match self.hosts.iter_mut().find(|h| h.id == host.id) {
-                    Some(old) => *old = *host,
-                    None => self.hosts.push(*host),
-                }
-            }
+            Event::HostChanged { host } => match self.hosts.iter_mut().find(|h| h.id == host.id) {
+                Some(old) => *old = *host,
+                None => self.hosts.push(*host),
+            },
             Event::OperationChanged { operation } => {
                 self.operations.insert(operation.pod.clone(), *operation);
             }

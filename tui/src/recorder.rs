@@ -47,7 +47,10 @@ impl Recorder {
     pub fn note(&mut self, model: &Model, msg: &Msg) {
         if self.now.is_empty() || self.now.len() > PART_BYTES || self.messages > PART_MESSAGES {
             // Only where a replay can begin: on the list.
-            if self.now.is_empty() || model.screens.is_empty() && model.layers.is_empty() || self.now.len() > 4 * PART_BYTES {
+            if self.now.is_empty()
+                || model.screens.is_empty() && model.layers.is_empty()
+                || self.now.len() > 4 * PART_BYTES
+            {
                 self.before = std::mem::take(&mut self.now);
                 self.messages = 0;
                 self.put(&begin(model));
@@ -150,8 +153,8 @@ pub struct ReplayError {
 pub fn replay(text: &str, mut each: impl FnMut(&str)) -> Result<String, ReplayError> {
     let mut model = Model::new(setting(), (80, 24), Timestamp(0));
     for (index, line) in text.lines().enumerate() {
-        let entry = serde_json::from_str(line)
-            .map_err(|source| ReplayError { line: index + 1, source })?;
+        let entry =
+            serde_json::from_str(line).map_err(|source| ReplayError { line: index + 1, source })?;
         match entry {
             Entry::Begin(columns, rows, now, inventory) => {
                 model = Model::new(setting(), (columns, rows), now);

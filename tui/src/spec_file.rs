@@ -2,7 +2,7 @@
 
 use crate::failure::Failure;
 use crate::session::Session;
-use pinacle_protocol::{MAX_SPEC_BYTES, ApiError, ErrorKind, Isolation, Slug};
+use pinacle_protocol::{ApiError, ErrorKind, Isolation, MAX_SPEC_BYTES, Slug};
 use std::io;
 use std::path::{Path, PathBuf};
 

@@ -105,9 +105,11 @@ fn usage_due(model: &Model) -> Option<Timestamp> {
 pub fn next_tick(model: &Model) -> Timestamp {
     let now = model.world.now;
     let moving = model.world.pods.iter().any(|p| p.operation.is_some());
-    let young = model.world.pods.iter().any(|p| {
-        now.since_ms(p.phase_since) < 120_000 || now.since_ms(p.created_at) < 120_000
-    });
+    let young = model
+        .world
+        .pods
+        .iter()
+        .any(|p| now.since_ms(p.phase_since) < 120_000 || now.since_ms(p.created_at) < 120_000);
     let lost = matches!(model.world.link, Link::Lost(..));
     let seconds = if (moving || lost || young) && model.focus == Focus::Gained { 1 } else { 30 };
     let check = model.screens.iter().find_map(|screen| match screen {

@@ -37,11 +37,15 @@ pub fn journal_extent(size: (u16, u16)) -> pod::Extent {
 pub fn view(model: &Model, frame: &mut Frame<'_>) {
     let area = frame.area();
     if area.width < SMALLEST.0 || area.height < SMALLEST.1 {
-        let text = format!("{}x{} is too small; {}x{} is needed", area.width, area.height, SMALLEST.0, SMALLEST.1);
-        let lines: Vec<Line<'_>> = crate::widgets::text::wrap(&text, usize::from(area.width.max(1)))
-            .into_iter()
-            .map(Line::raw)
-            .collect();
+        let text = format!(
+            "{}x{} is too small; {}x{} is needed",
+            area.width, area.height, SMALLEST.0, SMALLEST.1
+        );
+        let lines: Vec<Line<'_>> =
+            crate::widgets::text::wrap(&text, usize::from(area.width.max(1)))
+                .into_iter()
+                .map(Line::raw)
+                .collect();
         frame.render_widget(Paragraph::new(lines), area);
         return;
     }

@@ -44,7 +44,12 @@ pub struct Effects {
 
 impl Effects {
     /// Begins with a connection, and follows the daemon's events after a cursor.
-    pub fn new(facts: Facts, client: Arc<Client>, messages: Sender<Msg>, after: Option<Cursor>) -> Self {
+    pub fn new(
+        facts: Facts,
+        client: Arc<Client>,
+        messages: Sender<Msg>,
+        after: Option<Cursor>,
+    ) -> Self {
         let mut tasks = JoinSet::new();
         tasks.spawn(feed::events(facts.socket.clone(), after, messages.clone()));
         Self { facts, client, messages, tasks, following: None }
@@ -123,8 +128,12 @@ async fn answer(client: &Client, facts: &Facts, cmd: Cmd) -> Option<Msg> {
         Cmd::Create(creation) => Msg::Created(create(client, facts, *creation).await),
         Cmd::CheckHost { host, fresh } => Msg::HostChecked(client.host_check(host, fresh).await),
         Cmd::OpenUrl(url) => Msg::Said(local::open(facts, &url).await),
-        Cmd::Save { pod, path, infra } => Msg::Said(local::save(client, facts, &pod, &path, infra).await),
-        Cmd::KeepDraft(name, text) => return local::keep_draft(facts, &name, &text).err().map(|e| Msg::Said(Err(e))),
+        Cmd::Save { pod, path, infra } => {
+            Msg::Said(local::save(client, facts, &pod, &path, infra).await)
+        }
+        Cmd::KeepDraft(name, text) => {
+            return local::keep_draft(facts, &name, &text).err().map(|e| Msg::Said(Err(e)));
+        }
         Cmd::DropDraft(name) => {
             local::drop_draft(facts, &name);
             return None;
@@ -143,7 +152,8 @@ fn reference(pod: &PodId) -> PodRef {
 }
 
 fn request_id() -> Result<RequestId, ApiError> {
-    session::request_id().map_err(|_| ApiError::new(ErrorKind::Internal, "the system gives no random bytes"))
+    session::request_id()
+        .map_err(|_| ApiError::new(ErrorKind::Internal, "the system gives no random bytes"))
 }
 
 async fn act(client: &Client, verb: Verb, pod: &PodId) -> Result<Accepted, ApiError> {

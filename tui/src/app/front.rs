@@ -50,7 +50,8 @@ impl<'a> Real<'a> {
         if let Some((screen, keys)) = self.held.take() {
             drop(keys);
             // A terminal that is gone cannot be told.
-            crossterm::execute!(io::stdout(), DisableBracketedPaste, DisableFocusChange).unwrap_or_default();
+            crossterm::execute!(io::stdout(), DisableBracketedPaste, DisableFocusChange)
+                .unwrap_or_default();
             drop(screen);
         }
     }
@@ -105,7 +106,8 @@ impl Front for Real<'_> {
         self.session.console.input = crate::output::Input::Inherit;
         self.session.console.remark("ctrl-p ctrl-q comes back and leaves the shell's work running");
         let client = self.client.clone();
-        let ended = attach::run(self.session, &client, request, Stdin::Passed, Detach::ByKeys).await;
+        let ended =
+            attach::run(self.session, &client, request, Stdin::Passed, Detach::ByKeys).await;
         let word = match ended {
             Ok(()) => Ok("back from the shell".to_owned()),
             Err(Failure::Exit(code)) => Ok(format!("the shell ended with code {code}")),

@@ -28,7 +28,11 @@ fn typed(facts: &Facts, text: &str) -> PathBuf {
 pub(super) fn source(facts: &Facts, text: &str) -> Result<Source, ApiError> {
     let path = typed(facts, text);
     let unreadable = |error: io::Error| {
-        let kind = if error.kind() == io::ErrorKind::NotFound { ErrorKind::NotFound } else { ErrorKind::InvalidSpec };
+        let kind = if error.kind() == io::ErrorKind::NotFound {
+            ErrorKind::NotFound
+        } else {
+            ErrorKind::InvalidSpec
+        };
         ApiError::new(kind, format!("{} cannot be read", path.display())).cause(error.to_string())
     };
     let path = path.canonicalize().map_err(unreadable)?;
@@ -36,7 +40,9 @@ pub(super) fn source(facts: &Facts, text: &str) -> Result<Source, ApiError> {
     let file = if is_dir { path.join(FILE_NAME) } else { path.clone() };
     let (found, spec) = match fs::read_to_string(&file) {
         Ok(text) => (true, text),
-        Err(error) if is_dir && error.kind() == io::ErrorKind::NotFound => (false, spec_file::MINIMAL.to_owned()),
+        Err(error) if is_dir && error.kind() == io::ErrorKind::NotFound => {
+            (false, spec_file::MINIMAL.to_owned())
+        }
         Err(error) => return Err(unreadable(error)),
     };
     let dir = if is_dir { Some(path) } else { file.parent().map(Path::to_owned) };
@@ -45,7 +51,8 @@ pub(super) fn source(facts: &Facts, text: &str) -> Result<Source, ApiError> {
     // A home directory or the root is no project, and holds more secrets than
     // anybody means to copy.
     let is_spec = file.file_name().is_some_and(|name| name == FILE_NAME);
-    let project = dir.clone().filter(|d| is_spec && d.parent().is_some() && home.as_ref() != Some(d));
+    let project =
+        dir.clone().filter(|d| is_spec && d.parent().is_some() && home.as_ref() != Some(d));
     let as_text = |path: PathBuf| path.to_str().map(str::to_owned);
     Ok(Source {
         text: spec,
@@ -64,7 +71,8 @@ fn write_private(path: &Path, text: &str) -> io::Result<()> {
     }
     // Whole or not at all: a crash is what it is kept for.
     let beside = path.with_extension("part");
-    let mut file = OpenOptions::new().create(true).write(true).truncate(true).mode(0o600).open(&beside)?;
+    let mut file =
+        OpenOptions::new().create(true).write(true).truncate(true).mode(0o600).open(&beside)?;
     file.write_all(text.as_bytes())?;
     drop(file);
     fs::rename(beside, path)
@@ -76,7 +84,8 @@ fn draft_path(facts: &Facts, name: &str) -> PathBuf {
 
 /// Keeps a draft.
 pub(super) fn keep_draft(facts: &Facts, name: &str, text: &str) -> Result<(), String> {
-    write_private(&draft_path(facts, name), text).map_err(|e| format!("the draft cannot be kept: {e}"))
+    write_private(&draft_path(facts, name), text)
+        .map_err(|e| format!("the draft cannot be kept: {e}"))
 }
 
 /// Drops a draft; one that is not there is dropped already.
@@ -94,7 +103,10 @@ pub(super) fn keep_recording(state_dir: &Path, text: &str) -> Result<String, Str
     let name = format!("recordings/{}.jsonl", crate::output::time::now().0);
     let path = state_dir.join(name);
     match write_private(&path, text) {
-        Ok(()) => Ok(format!("what happened lately is in {}; `pinacle-tui replay` shows it", path.display())),
+        Ok(()) => Ok(format!(
+            "what happened lately is in {}; `pinacle-tui replay` shows it",
+            path.display()
+        )),
         Err(error) => Err(format!("{} cannot be written: {error}", path.display())),
     }
 }
@@ -102,7 +114,8 @@ pub(super) fn keep_recording(state_dir: &Path, text: &str) -> Result<String, Str
 /// Hands an address to the desktop.
 pub(super) async fn open(facts: &Facts, url: &str) -> Result<String, String> {
     let mac = cfg!(target_os = "macos");
-    let desktop = mac || ["DISPLAY", "WAYLAND_DISPLAY", "BROWSER"].iter().any(|v| facts.env.get(v).is_some());
+    let desktop =
+        mac || ["DISPLAY", "WAYLAND_DISPLAY", "BROWSER"].iter().any(|v| facts.env.get(v).is_some());
     let name = if mac { "open" } else { "xdg-open" };
     // Nothing but an address may reach a program that also opens files.
     let is_address = url.starts_with("http://") || url.starts_with("https://");
@@ -164,7 +177,8 @@ pub(super) async fn edit(session: &Session, text: &str) -> Result<Option<String>
     let Some(found) = session.env.find_program(program) else {
         return Err(format!("there is no editor {program}; set VISUAL or EDITOR"));
     };
-    let path = session.paths.state_dir.join("drafts").join(format!("edit-{}.yaml", std::process::id()));
+    let path =
+        session.paths.state_dir.join("drafts").join(format!("edit-{}.yaml", std::process::id()));
     let failed = |error: io::Error| format!("{} cannot be used: {error}", path.display());
     write_private(&path, text).map_err(failed)?;
     let status = session.child(&found).args(words).arg(&path).status().await;

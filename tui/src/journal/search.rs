@@ -64,7 +64,11 @@ impl Pattern {
 
     fn is_in(&self, text: &str) -> bool {
         let plain = if text.contains('\x1b') { ansi::strip(text) } else { text.to_owned() };
-        if self.exact { plain.contains(&self.text) } else { plain.to_lowercase().contains(&self.text) }
+        if self.exact {
+            plain.contains(&self.text)
+        } else {
+            plain.to_lowercase().contains(&self.text)
+        }
     }
 }
 

@@ -38,7 +38,9 @@ pub enum KeysError {
         error: String,
     },
     /// A key that would be typed as text.
-    #[error("keys.toml: {key} types text, so {action} in [editor] cannot have it; add ctrl- or alt-")]
+    #[error(
+        "keys.toml: {key} types text, so {action} in [editor] cannot have it; add ctrl- or alt-"
+    )]
     Types {
         /// The key.
         key: Key,
@@ -98,9 +100,7 @@ fn rebind(
     let here = |row: &&Binding| row.context == context;
     let Some(at) = TABLE.iter().position(|row| row.context == context && row.name == name) else {
         let near = TABLE.iter().filter(here).map(|row| row.name);
-        let near = near.max_by(|a, b| {
-            strsim::jaro(a, &name).total_cmp(&strsim::jaro(b, &name))
-        });
+        let near = near.max_by(|a, b| strsim::jaro(a, &name).total_cmp(&strsim::jaro(b, &name)));
         let hint = near.map(|n| format!("; did you mean {n}?")).unwrap_or_default();
         errors.push(KeysError::Action { section: context.name(), name, hint });
         return;

@@ -53,7 +53,9 @@ pub struct Key {
 
 /// Text that names no key.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is no key; write a character, f1 to f12, or a name such as enter, with ctrl-, alt- or shift- before it")]
+#[error(
+    "{0:?} is no key; write a character, f1 to f12, or a name such as enter, with ctrl-, alt- or shift- before it"
+)]
 pub struct UnknownKey(String);
 
 impl Key {

@@ -92,7 +92,8 @@ impl Pod {
     /// Returns how many rows a line takes.
     fn height(&self, line: u64, extent: Extent) -> usize {
         let Some(line) = self.journal.line(line) else { return 1 };
-        if self.wrap == Wrap::Cut || line.text.len() <= extent.columns && !line.text.contains('\t') {
+        if self.wrap == Wrap::Cut || line.text.len() <= extent.columns && !line.text.contains('\t')
+        {
             return 1;
         }
         let look = ansi::Look {

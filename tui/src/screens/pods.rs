@@ -217,7 +217,9 @@ impl Pods {
         let rows = self.rows(world);
         let shown = rows.iter().skip(self.top).take(height);
         let running = shown.filter_map(|row| match row {
-            Row::Pod(p) if p.phase == PodPhase::Running && p.unknown_since.is_none() => Some(p.id.clone()),
+            Row::Pod(p) if p.phase == PodPhase::Running && p.unknown_since.is_none() => {
+                Some(p.id.clone())
+            }
             _ => None,
         });
         running.collect()

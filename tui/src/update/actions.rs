@@ -33,14 +33,21 @@ pub(super) fn run(model: &mut Model, action: Action) -> Vec<Cmd> {
             let host = model.first_host();
             return doctor(model, Doctor::new(host), false);
         }
-        Action::Up | Action::Down | Action::PageUp | Action::PageDown | Action::Top | Action::Bottom => {
+        Action::Up
+        | Action::Down
+        | Action::PageUp
+        | Action::PageDown
+        | Action::Top
+        | Action::Bottom => {
             step(model, action);
         }
         Action::Start => return pod::act(model, Verb::Start),
         Action::Stop => return pod::act(model, Verb::Stop),
         Action::Restart => return pod::act(model, Verb::Restart),
         Action::Delete => return pod::act(model, Verb::Delete),
-        Action::Shell | Action::OpenUrl | Action::CopyUrl | Action::Open => return pod::go(model, action),
+        Action::Shell | Action::OpenUrl | Action::CopyUrl | Action::Open => {
+            return pod::go(model, action);
+        }
         Action::Edit => return spec::edit(model),
         Action::New => {
             let cwd = model.setting.cwd.clone();
@@ -92,7 +99,10 @@ fn back(model: &mut Model) -> Vec<Cmd> {
             let mut cmds = Vec::new();
             if editor.is_changed() {
                 cmds.push(Cmd::KeepDraft(editor.draft_name(), editor.text()));
-                model.say(Role::Warning, "your changes are kept as a draft; the editor offers it again");
+                model.say(
+                    Role::Warning,
+                    "your changes are kept as a draft; the editor offers it again",
+                );
             }
             return cmds;
         }

@@ -115,7 +115,10 @@ fn on_detail(model: &mut Model, id: &PodId, answer: Result<Box<PodDetail>, ApiEr
     }
     // Asked for because the spec was changed by somebody else.
     let Some(editor) = model.editor_mut() else { return Vec::new() };
-    let mut lines = vec![(Role::Bad, "The spec changed since you began. What the other one changed:".to_owned())];
+    let mut lines = vec![(
+        Role::Bad,
+        "The spec changed since you began. What the other one changed:".to_owned(),
+    )];
     for change in line_changes(&editor.base, &detail.spec_text) {
         match change {
             Change::Same(_) => {}
@@ -123,7 +126,11 @@ fn on_detail(model: &mut Model, id: &PodId, answer: Result<Box<PodDetail>, ApiEr
             Change::Added(line) => lines.push((Role::Added, format!("  + {line}"))),
         }
     }
-    lines.push((Role::Plain, "Yes puts yours in its place. No leaves you in the editor, where F5 takes theirs.".to_owned()));
+    lines.push((
+        Role::Plain,
+        "Yes puts yours in its place. No leaves you in the editor, where F5 takes theirs."
+            .to_owned(),
+    ));
     editor.theirs = Some((detail.pod.spec_revision, detail.spec_text));
     model.layers.push(confirm("Put yours in place of theirs?", lines, Then::ApplyOver));
     Vec::new()
@@ -233,7 +240,10 @@ fn on_source(model: &mut Model, answer: Result<Source, ApiError>) -> Vec<Cmd> {
     };
     model.toast = None;
     if !source.found {
-        model.say(Role::Faint, "there is no pinacle.yaml: this is the smallest one; ctrl-s makes the pod");
+        model.say(
+            Role::Faint,
+            "there is no pinacle.yaml: this is the smallest one; ctrl-s makes the pod",
+        );
     }
     let (text, now) = (source.text.clone(), model.world.now);
     let editor = Editor::new(Target::New(Box::new(source)), &text, now);

@@ -61,7 +61,11 @@ fn left(model: &mut Model, purpose: Purpose, _input: &LineInput) {
     }
 }
 
-fn on_palette(model: &mut Model, mut palette: crate::widgets::palette::Palette, key: Key) -> Vec<Cmd> {
+fn on_palette(
+    model: &mut Model,
+    mut palette: crate::widgets::palette::Palette,
+    key: Key,
+) -> Vec<Cmd> {
     let contexts = model.contexts();
     let rows = palette.rows(&model.setting.keymap, contexts);
     let count = rows.len();
@@ -142,7 +146,8 @@ fn on_confirm(model: &mut Model, mut confirm: Confirm, key: Key) -> Vec<Cmd> {
             return Vec::new();
         }
         if !confirm.input.key(key) {
-            confirm.scroll = confirm.scroll.saturating_add_signed(scrolls(key).unwrap_or(0)).min(1_000);
+            confirm.scroll =
+                confirm.scroll.saturating_add_signed(scrolls(key).unwrap_or(0)).min(1_000);
         }
     } else if matches!(key.typed(), Some('y' | 'Y')) {
         return actions::confirmed(model, confirm.then);

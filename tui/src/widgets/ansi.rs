@@ -123,8 +123,7 @@ pub fn rows(text: &str, look: Look<'_>) -> Vec<Line<'static>> {
 
 fn apply(style: Style, base: Style, parameters: &str) -> Style {
     let mut style = style;
-    let numbers: Vec<u16> =
-        parameters.split([';', ':']).map(|n| n.parse().unwrap_or(0)).collect();
+    let numbers: Vec<u16> = parameters.split([';', ':']).map(|n| n.parse().unwrap_or(0)).collect();
     let mut at = 0;
     while at < numbers.len() {
         let number = numbers[at];

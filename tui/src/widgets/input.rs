@@ -84,7 +84,11 @@ impl LineInput {
             "ctrl-w" => {
                 let before = self.parts().0.trim_end();
                 let from = before.rfind([' ', '/']).map_or(0, |at| at + 1);
-                let from = if before.ends_with('/') { before.trim_end_matches('/').rfind('/').map_or(0, |at| at + 1) } else { from };
+                let from = if before.ends_with('/') {
+                    before.trim_end_matches('/').rfind('/').map_or(0, |at| at + 1)
+                } else {
+                    from
+                };
                 let end = self.at(self.cursor);
                 self.cursor = self.text[..from].chars().count();
                 self.text.drain(from..end);

@@ -98,7 +98,8 @@ fn boxed(
     frame: &mut Frame<'_>,
     area: Rect,
 ) {
-    let widest = lines.iter().map(Line::width).chain([width(title), width(below)]).max().unwrap_or(0);
+    let widest =
+        lines.iter().map(Line::width).chain([width(title), width(below)]).max().unwrap_or(0);
     let columns = u16::try_from(widest + 4).unwrap_or(u16::MAX).min(area.width);
     let rows = u16::try_from(lines.len() + 2).unwrap_or(u16::MAX).min(area.height);
     let place = Rect::new(
@@ -150,8 +151,13 @@ fn palette(palette: &Palette, model: &Model, frame: &mut Frame<'_>, area: Rect) 
     let mut lines = vec![typed("> ", &palette.input, theme)];
     for (at, (row, keys)) in rows.iter().enumerate().skip(first).take(shown) {
         let key = keys.first().map(ToString::to_string).unwrap_or_default();
-        let text = format!("{} {} {}", fit(&row.name.replace('_', " "), 17), fit(&key, 10), row.help);
-        let style = if at == palette.selected { theme.style(Role::Selected) } else { theme.style(Role::Plain) };
+        let text =
+            format!("{} {} {}", fit(&row.name.replace('_', " "), 17), fit(&key, 10), row.help);
+        let style = if at == palette.selected {
+            theme.style(Role::Selected)
+        } else {
+            theme.style(Role::Plain)
+        };
         lines.push(Line::styled(fit(&text, columns), style));
     }
     if rows.is_empty() {
@@ -172,7 +178,11 @@ fn question(confirm: &Confirm, theme: Theme, frame: &mut Frame<'_>, area: Rect) 
         None => "y yes, n no".to_owned(),
         Some(word) => {
             lines.push(Line::raw(""));
-            lines.push(typed(&format!("type {} and enter: ", cut(word, 40)), &confirm.input, theme));
+            lines.push(typed(
+                &format!("type {} and enter: ", cut(word, 40)),
+                &confirm.input,
+                theme,
+            ));
             "esc goes back".to_owned()
         }
     };

@@ -14,14 +14,20 @@ pub struct Palette {
 
 impl Palette {
     /// Returns the actions that fit, of those that can be had here.
-    pub fn rows<'a>(&self, keymap: &'a Keymap, contexts: &[Context]) -> Vec<(&'static Binding, &'a [crate::keymap::Key])> {
+    pub fn rows<'a>(
+        &self,
+        keymap: &'a Keymap,
+        contexts: &[Context],
+    ) -> Vec<(&'static Binding, &'a [crate::keymap::Key])> {
         let wanted = self.input.text().to_lowercase();
         let fits = |row: &Binding| {
             let text = format!("{} {}", row.name.replace('_', " "), row.help).to_lowercase();
             wanted.split_whitespace().all(|word| text.contains(word))
         };
         let here = |row: &Binding| {
-            contexts.contains(&row.context) && row.context != Context::Move && row.action != Action::Palette
+            contexts.contains(&row.context)
+                && row.context != Context::Move
+                && row.action != Action::Palette
         };
         keymap.rows().filter(|(row, _)| here(row) && fits(row)).collect()
     }

@@ -13,7 +13,8 @@ pub fn top(model: &Model, columns: usize) -> Line<'static> {
     let (world, theme) = (&model.world, model.setting.theme);
     if let Link::Lost(since, reason) = &world.link {
         let age = time::age(world.now.since_ms(*since));
-        let text = format!(" no link to the daemon for {age}, trying again: {}", plain_line(reason));
+        let text =
+            format!(" no link to the daemon for {age}, trying again: {}", plain_line(reason));
         let style = theme.style(Role::Bad).patch(theme.style(Role::Selected));
         return Line::styled(fit(&text, columns), style);
     }
@@ -65,8 +66,14 @@ pub fn word(model: &Model, columns: usize) -> Line<'static> {
     let Some(pod) = pod else { return Line::raw("") };
     if pod.unknown_since.is_some() {
         let host = model.world.hosts.iter().find(|h| h.id == pod.host);
-        let why = host.and_then(|h| h.error.as_ref()).map(|e| format!(": {}", plain_line(&e.chain())));
-        let text = format!("host {} is out of reach; last seen {}{}", pod.host, pod.phase.as_str(), why.unwrap_or_default());
+        let why =
+            host.and_then(|h| h.error.as_ref()).map(|e| format!(": {}", plain_line(&e.chain())));
+        let text = format!(
+            "host {} is out of reach; last seen {}{}",
+            pod.host,
+            pod.phase.as_str(),
+            why.unwrap_or_default()
+        );
         return Line::styled(cut(&text, columns), theme.style(Role::Warning));
     }
     if let Some(reason) = &pod.reason {
@@ -74,7 +81,8 @@ pub fn word(model: &Model, columns: usize) -> Line<'static> {
         let text = plain_line(&format!("{reason}{hint}"));
         return Line::styled(cut(&text, columns), theme.style(Role::Warning));
     }
-    let step = pod.operation.as_ref().map(|o| format!("{}: {}", o.kind.as_str(), plain_line(&o.step)));
+    let step =
+        pod.operation.as_ref().map(|o| format!("{}: {}", o.kind.as_str(), plain_line(&o.step)));
     let text = step.or_else(|| pod.url.as_deref().map(plain_line)).unwrap_or_default();
     Line::styled(cut(&text, columns), theme.style(Role::Faint))
 }

@@ -23,7 +23,8 @@ pub(super) const GUTTER: usize = 6;
 /// Returns the areas of title, text, finding, and preview.
 fn areas(editor: &Editor, area: Rect) -> [Rect; 4] {
     let [title, body, finding] =
-        Layout::vertical([Constraint::Length(1), Constraint::Min(1), Constraint::Length(2)]).areas(area);
+        Layout::vertical([Constraint::Length(1), Constraint::Min(1), Constraint::Length(2)])
+            .areas(area);
     let (text, preview) = match editor.preview {
         Preview::Hidden => (body, Rect::ZERO),
         Preview::Shown if area.width >= WIDE => {
@@ -59,7 +60,9 @@ pub fn view(editor: &Editor, model: &Model, frame: &mut Frame<'_>, area: Rect) {
 fn heading(editor: &Editor, model: &Model) -> Line<'static> {
     let theme = model.setting.theme;
     let what = match &editor.target {
-        Target::Pod(id, revision) => format!("Spec of {}, revision {revision}", model.world.slug(id)),
+        Target::Pod(id, revision) => {
+            format!("Spec of {}, revision {revision}", model.world.slug(id))
+        }
         Target::New(source) => format!("New pod from {}", plain_line(&source.shown)),
     };
     let (errors, warnings) = editor.counts();
@@ -110,7 +113,11 @@ fn lines(editor: &Editor, theme: Theme, area: Rect) -> Vec<Line<'static>> {
                 let wrong = marked.iter().any(|d| covers(d, row, column));
                 let style = if wrong { style.add_modifier(Modifier::UNDERLINED) } else { style };
                 let chosen = selection.is_some_and(|(a, b)| (a..b).contains(&(row, column)));
-                if chosen || (row, column) == cursor { style.add_modifier(Modifier::REVERSED) } else { style }
+                if chosen || (row, column) == cursor {
+                    style.add_modifier(Modifier::REVERSED)
+                } else {
+                    style
+                }
             });
             spans.extend(part(cells, left, columns));
             Line::from(spans)
@@ -198,7 +205,9 @@ fn beside(editor: &Editor, theme: Theme, area: Rect) -> Vec<Line<'static>> {
         }
         (_, Some(Ok(plan))) => {
             let lines = plan_lines(plan).into_iter();
-            out.extend(lines.map(|(role, text)| Line::styled(cut(&text, columns), theme.style(role))));
+            out.extend(
+                lines.map(|(role, text)| Line::styled(cut(&text, columns), theme.style(role))),
+            );
         }
     }
     out
@@ -208,7 +217,10 @@ fn beside(editor: &Editor, theme: Theme, area: Rect) -> Vec<Line<'static>> {
 pub fn plan_lines(plan: &ConfigPlan) -> Vec<(Role, String)> {
     let mut lines = Vec::new();
     for change in &plan.changes {
-        lines.push((Role::Strong, format!("{}: {}", plain_line(&change.path), plain_line(&change.impact))));
+        lines.push((
+            Role::Strong,
+            format!("{}: {}", plain_line(&change.path), plain_line(&change.impact)),
+        ));
         let values = [(Role::Removed, "-", &change.before), (Role::Added, "+", &change.after)];
         for (role, mark, value) in values {
             for line in value.iter().flat_map(|v| v.lines()) {

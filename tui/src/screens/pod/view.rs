@@ -42,7 +42,8 @@ pub fn view(pod: &Pod, model: &Model, frame: &mut Frame<'_>, area: Rect) {
     frame.render_widget(Paragraph::new(lines), area);
     let unseen = pod.unseen();
     if unseen > 0 && area.height > ABOVE + 1 {
-        let text = format!(" {unseen} new line{} below - f follows ", if unseen == 1 { "" } else { "s" });
+        let text =
+            format!(" {unseen} new line{} below - f follows ", if unseen == 1 { "" } else { "s" });
         let length = columns(&text).min(area.width);
         let place = Rect::new(area.right() - length, area.bottom() - 1, length, 1);
         frame.render_widget(Line::styled(text, theme.style(Role::Match)), place);
@@ -64,7 +65,10 @@ fn about(pod: &PodView, model: &Model, width: usize) -> Vec<Line<'static>> {
     let first = Line::from(vec![
         Span::styled(pod.slug.to_string(), theme.style(Role::Accent)),
         Span::raw("  "),
-        Span::styled(format!("{} {since}", table::state(pod, world.now)), theme.style(state_role(pod))),
+        Span::styled(
+            format!("{} {since}", table::state(pod, world.now)),
+            theme.style(state_role(pod)),
+        ),
         Span::styled(rest, theme.style(Role::Faint)),
     ]);
     let second = match (&pod.operation, &pod.reason, &pod.url) {
@@ -81,12 +85,14 @@ fn about(pod: &PodView, model: &Model, width: usize) -> Vec<Line<'static>> {
             Line::styled(cut(&text, width), theme.style(Role::Warning))
         }
         (None, Some(reason), _) => {
-            let hint = pod.hint.as_deref().map(|h| format!(" - {}", plain_line(h))).unwrap_or_default();
+            let hint =
+                pod.hint.as_deref().map(|h| format!(" - {}", plain_line(h))).unwrap_or_default();
             let text = format!("{}{hint}", plain_line(reason));
             Line::styled(cut(&text, width), theme.style(state_role(pod)))
         }
         (None, None, url) => {
-            let failed = world.operations.get(&pod.id).filter(|o| o.status == OperationStatus::Failed);
+            let failed =
+                world.operations.get(&pod.id).filter(|o| o.status == OperationStatus::Failed);
             let error = failed.and_then(|o| o.error.as_ref()).map(|e| plain_line(&e.chain()));
             let text = error.or_else(|| url.as_deref().map(plain_line)).unwrap_or_default();
             Line::raw(cut(&text, width))
@@ -154,7 +160,13 @@ fn journal(pod: &Pod, extent: Extent, theme: Theme) -> Vec<Line<'static>> {
                 };
                 let plain = pod.pattern.as_ref().map(|p| p.places(&ansi::strip(&text)));
                 let marks = plain.unwrap_or_default();
-                let look = Look { base: style, theme, columns: extent.columns, wrap: pod.wrap, marks: &marks };
+                let look = Look {
+                    base: style,
+                    theme,
+                    columns: extent.columns,
+                    wrap: pod.wrap,
+                    marks: &marks,
+                };
                 rows.extend(ansi::rows(&text, look));
             }
             None => rows.push(Line::styled("...", theme.style(Role::Faint))),

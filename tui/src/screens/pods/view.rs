@@ -53,7 +53,8 @@ pub fn view(model: &Model, frame: &mut Frame<'_>, area: Rect) {
         });
     }
     if rows.is_empty() {
-        let text = format!("  nothing contains \"{}\"; esc shows all", plain_line(&model.pods.filter));
+        let text =
+            format!("  nothing contains \"{}\"; esc shows all", plain_line(&model.pods.filter));
         lines.push(Line::styled(text, theme.style(Role::Faint)));
     }
     frame.render_widget(Paragraph::new(lines), area);
@@ -79,7 +80,8 @@ fn host_line(host: &HostId, world: &World, theme: Theme) -> Line<'static> {
         Some(HostStatus::Down) => ("out of reach", Role::Bad),
         None => ("", Role::Faint),
     };
-    let error = view.and_then(|h| h.error.as_ref()).map(|e| format!(": {}", plain_line(&e.chain())));
+    let error =
+        view.and_then(|h| h.error.as_ref()).map(|e| format!(": {}", plain_line(&e.chain())));
     Line::from(vec![
         Span::styled(host.to_string(), theme.style(Role::Accent)),
         Span::raw(" "),
@@ -99,16 +101,18 @@ pub fn state_role(pod: &PodView) -> Role {
     }
 }
 
-fn pod_line(pod: &PodView, model: &Model, columns: &[(&str, Option<Column>, usize)]) -> Line<'static> {
+fn pod_line(
+    pod: &PodView,
+    model: &Model,
+    columns: &[(&str, Option<Column>, usize)],
+) -> Line<'static> {
     let (world, theme) = (&model.world, model.setting.theme);
     let selected = model.pods.selected.as_ref() == Some(&pod.id);
     let marked = model.pods.marks.contains(&pod.id);
     let dash = || "-".to_owned();
     let usage = world.usage.get(&pod.id);
-    let mut spans = vec![Span::styled(
-        if marked { "* " } else { "  " },
-        theme.style(Role::Warning),
-    )];
+    let mut spans =
+        vec![Span::styled(if marked { "* " } else { "  " }, theme.style(Role::Warning))];
     for (name, _, width) in columns {
         let (text, role) = match *name {
             "NAME" => (indented(pod, model), if marked { Role::Strong } else { Role::Plain }),
@@ -182,8 +186,17 @@ fn empty(model: &Model, width: u16) -> Vec<Line<'static>> {
     say(Role::Accent, "No pods yet");
     say(Role::Plain, "");
     let new = key(crate::keymap::Action::New);
-    say(Role::Plain, &format!("{new}  make a pod from a directory; it begins with {}", plain_line(&model.setting.cwd)));
-    say(Role::Plain, &format!("{}  check that pods can run here", key(crate::keymap::Action::Doctor)));
+    say(
+        Role::Plain,
+        &format!(
+            "{new}  make a pod from a directory; it begins with {}",
+            plain_line(&model.setting.cwd)
+        ),
+    );
+    say(
+        Role::Plain,
+        &format!("{}  check that pods can run here", key(crate::keymap::Action::Doctor)),
+    );
     say(Role::Plain, &format!("{}  every key", key(crate::keymap::Action::Help)));
     say(Role::Plain, "");
     findings(model, &mut say);
@@ -194,14 +207,18 @@ fn findings(model: &Model, say: &mut impl FnMut(Role, &str)) {
     match &model.world.report {
         None => say(Role::Faint, "looking whether pods can run on this machine ..."),
         Some(Err(error)) => {
-            say(Role::Bad, &format!("this machine could not be checked: {}", plain_line(&error.chain())));
+            say(
+                Role::Bad,
+                &format!("this machine could not be checked: {}", plain_line(&error.chain())),
+            );
         }
         Some(Ok(report)) => {
             let amiss = report.checks.iter().filter(|c| c.status >= CheckStatus::Warning);
             let mut any = false;
             for check in amiss {
                 any = true;
-                let role = if check.status == CheckStatus::Failed { Role::Bad } else { Role::Warning };
+                let role =
+                    if check.status == CheckStatus::Failed { Role::Bad } else { Role::Warning };
                 say(role, &format!("{}: {}", plain_line(&check.check), plain_line(&check.message)));
                 if let Some(remedy) = &check.remedy {
                     say(Role::Plain, &format!("  to mend it: {}", plain_line(remedy)));

@@ -38,16 +38,18 @@ pub(super) fn act(model: &mut Model, verb: Verb) -> Vec<Cmd> {
         _ => None,
     };
     let what = match verb {
-        Verb::Delete => "Everything of it is removed, with all its files. They cannot be had again.",
+        Verb::Delete => {
+            "Everything of it is removed, with all its files. They cannot be had again."
+        }
         Verb::Stop => "What runs in it ends; every file, its port and its address are kept.",
-        Verb::Restart | Verb::Start => "What runs in it ends and is started again; every file is kept.",
+        Verb::Restart | Verb::Start => {
+            "What runs in it ends and is started again; every file is kept."
+        }
     };
     let role = if destroys { Role::Bad } else { Role::Plain };
     let name = one.unwrap_or_else(|| format!("{count} pods"));
-    let lines = vec![
-        (Role::Strong, format!("{}{more}", slugs.join(", "))),
-        (role, what.to_owned()),
-    ];
+    let lines =
+        vec![(Role::Strong, format!("{}{more}", slugs.join(", "))), (role, what.to_owned())];
     model.layers.push(Layer::Confirm(Confirm {
         title: format!("{} {name}?", verb.as_str()),
         lines,
@@ -94,7 +96,10 @@ pub(super) fn go(model: &mut Model, action: Action) -> Vec<Cmd> {
     match action {
         Action::Open => follow(model, id),
         Action::Shell if phase != PodPhase::Running => {
-            model.say(Role::Warning, format!("{slug} is {}; a shell needs it running", phase.as_str()));
+            model.say(
+                Role::Warning,
+                format!("{slug} is {}; a shell needs it running", phase.as_str()),
+            );
             Vec::new()
         }
         Action::Shell if !is_linked(model) => Vec::new(),
@@ -149,7 +154,10 @@ pub(super) fn journal(model: &mut Model, action: Action) -> Vec<Cmd> {
         }
         Action::Copy => {
             let text = pod.copy(extent);
-            return text.map(|text| Cmd::Copy("the command and its output", text)).into_iter().collect();
+            return text
+                .map(|text| Cmd::Copy("the command and its output", text))
+                .into_iter()
+                .collect();
         }
         Action::Save => {
             let path = format!("{slug}.log");

@@ -64,7 +64,10 @@ pub(in crate::update) fn propose(editor: &mut Editor) -> Option<Layer> {
     let over = plan.base != expected;
     let mut lines = plan_lines(plan);
     if over {
-        let text = format!("Somebody else changed the spec meanwhile: you began with revision {expected}, it is {} now. Yes puts yours in its place; F5 takes theirs.", plan.base);
+        let text = format!(
+            "Somebody else changed the spec meanwhile: you began with revision {expected}, it is {} now. Yes puts yours in its place; F5 takes theirs.",
+            plan.base
+        );
         lines.insert(0, (Role::Bad, text));
     }
     Some(Layer::Confirm(Confirm {
@@ -82,7 +85,8 @@ pub(super) fn send(model: &mut Model) -> Vec<Cmd> {
     let Some(editor) = model.editor_mut() else { return Vec::new() };
     let Target::Pod(pod, expected) = editor.target.clone() else { return Vec::new() };
     editor.stage = Stage::Sending;
-    let loses = editor.plan.as_ref().and_then(|p| p.as_ref().ok()).is_some_and(|p| !p.lost.is_empty());
+    let loses =
+        editor.plan.as_ref().and_then(|p| p.as_ref().ok()).is_some_and(|p| !p.lost.is_empty());
     vec![Cmd::Apply { pod, text: editor.text(), expected, accept_loss: loses }]
 }
 
@@ -114,7 +118,10 @@ pub(super) fn other(model: &mut Model, action: Action) -> Vec<Cmd> {
         _ if !editor.is_changed() => return reload(model),
         _ => model.layers.push(Layer::Confirm(Confirm {
             title: "Drop your changes?".to_owned(),
-            lines: vec![(Role::Plain, "The editor takes the spec as the daemon has it.".to_owned())],
+            lines: vec![(
+                Role::Plain,
+                "The editor takes the spec as the daemon has it.".to_owned(),
+            )],
             word: None,
             input: LineInput::default(),
             scroll: 0,
