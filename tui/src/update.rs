@@ -1,5 +1,5 @@
 //! What happens to the model, and what is to be done about it. Routing only:
-//! keys are in [`keys`], answers of the daemon in [`answers`], the rest in the
+//! keys are in `keys`, answers of the daemon in `answers`, the rest in the
 //! screens themselves.
 
 mod actions;
@@ -66,14 +66,14 @@ fn on_tick(model: &mut Model, now: Timestamp) -> Vec<Cmd> {
         model.usage_waiting = true;
         cmds.push(Cmd::Usage(pods));
     }
-    if let Some(editor) = model.editor_mut() {
-        if editor.check_at.is_some_and(|at| at <= now) {
-            editor.check_at = None;
-            editor.serial += 1;
-            cmds.push(Cmd::Check(editor.serial, editor.text()));
-            if editor.is_changed() {
-                cmds.push(Cmd::KeepDraft(editor.draft_name(), editor.text()));
-            }
+    if let Some(editor) = model.editor_mut()
+        && editor.check_at.is_some_and(|at| at <= now)
+    {
+        editor.check_at = None;
+        editor.serial += 1;
+        cmds.push(Cmd::Check(editor.serial, editor.text()));
+        if editor.is_changed() {
+            cmds.push(Cmd::KeepDraft(editor.draft_name(), editor.text()));
         }
     }
     cmds
