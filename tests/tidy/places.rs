@@ -57,13 +57,7 @@ const LIBRARIES: &[Rule] = &[
     },
     Rule {
         words: &["crossterm::event"],
-        places: &[
-            "tui/src/terminal",
-            "tui/src/app",
-            "tui/src/keymap",
-            "tui/src/attach",
-            "tui/src/screen",
-        ],
+        places: &["tui/src/terminal", "tui/src/app", "tui/src/keymap", "tui/src/attach"],
         why: "keys are read where the terminal is owned",
         tests: Tests::Free,
     },
@@ -112,11 +106,11 @@ const TASKS: &[Rule] = &[
     Rule {
         words: &["JoinSet"],
         places: &[
-            "daemon/src/lib.rs",     // the daemon's tasks; they end with it
-            "daemon/src/effects.rs", // one task for each effect, each ending in an event
-            "daemon/src/rpc/mod.rs", // one task for each connection
-            "tui/src/screen.rs",     // the feed of the full screen
-            "tui/src/attach.rs",     // what is typed, on its way to the pod
+            "daemon/src/lib.rs",      // the daemon's tasks; they end with it
+            "daemon/src/effects.rs",  // one task for each effect, each ending in an event
+            "daemon/src/rpc/mod.rs",  // one task for each connection
+            "tui/src/app/effects.rs", // what the full screen asked for; ends with it
+            "tui/src/attach.rs",      // what is typed, on its way to the pod
         ],
         why: "tasks are started in few places: have the owner poll it, or add it there with a reason",
         tests: Tests::Free,
@@ -159,7 +153,7 @@ const CLOCKS: &[Rule] = &[
             "tui/src/client/stream.rs",
             "tui/src/output/time.rs", // ages of what is shown
             "tui/src/watch.rs",       // how often progress is drawn
-            "tui/src/screen.rs",      // frames of the full screen
+            "tui/src/app.rs",         // frames of the full screen, and the time in its messages
         ],
         why: "take time from the clock that was passed in, so that tests can set it",
         tests: Tests::Free,

@@ -20,5 +20,6 @@ mod support;
 mod table;
 mod terminal;
 mod transcript;
+mod ui;
 mod up;
 mod write;

@@ -57,6 +57,10 @@ pub fn view(editor: &Editor, model: &Model, frame: &mut Frame<'_>, area: Rect) {
     }
 }
 
+fn count(n: usize, word: &str) -> String {
+    format!("{n} {word}{}", if n == 1 { "" } else { "s" })
+}
+
 fn heading(editor: &Editor, model: &Model) -> Line<'static> {
     let theme = model.setting.theme;
     let what = match &editor.target {
@@ -70,8 +74,10 @@ fn heading(editor: &Editor, model: &Model) -> Line<'static> {
         (Stage::Sending, _) => ("asking the daemon ...".to_owned(), Role::Warning),
         (Stage::Planning, _) => ("planning ...".to_owned(), Role::Warning),
         (_, None) => ("checking ...".to_owned(), Role::Faint),
-        _ if errors > 0 => (format!("{errors} errors, {warnings} warnings"), Role::Bad),
-        _ if warnings > 0 => (format!("{warnings} warnings"), Role::Warning),
+        _ if errors > 0 => {
+            (format!("{}, {}", count(errors, "error"), count(warnings, "warning")), Role::Bad)
+        }
+        _ if warnings > 0 => (count(warnings, "warning"), Role::Warning),
         _ => ("good".to_owned(), Role::Good),
     };
     let changed = if editor.is_changed() { ", changed" } else { "" };

@@ -24,7 +24,7 @@ fn columns(width: u16) -> Vec<(&'static str, Option<Column>, usize)> {
         ("CPU", Some(Column::Cpu), 5),
         ("MEMORY", Some(Column::Memory), 6),
         ("PORT", Some(Column::Port), 5),
-        ("AGE", Some(Column::Age), 4),
+        ("AGE", Some(Column::Age), 5),
     ];
     if width >= WIDE {
         columns.push(("URL", None, usize::from(width) / 2 - 8));

@@ -1,0 +1,10 @@
+//! The full screen, without a terminal: what it shows, what keys do, that
+//! nothing breaks it.
+
+mod frames;
+mod fuzz;
+mod journal;
+mod keys;
+mod looks;
+mod play;
+mod triples;
