@@ -45,14 +45,6 @@ pub(super) fn press(model: &mut Model, keys: &str) -> Vec<Cmd> {
     keys.flat_map(|key| update(model, Msg::Key(key.parse().expect("a key")))).collect()
 }
 
-/// Types a text.
-pub(super) fn type_in(model: &mut Model, text: &str) {
-    for c in text.chars() {
-        let key = if c == ' ' { "space".to_owned() } else { c.to_string() };
-        press(model, &key);
-    }
-}
-
 pub(super) fn resize(model: &mut Model, (columns, rows): (u16, u16)) {
     update(model, Msg::Resized(columns, rows));
 }

@@ -135,8 +135,7 @@ async fn check(world: &World, steps: &[(&str, &str)]) -> Vec<String> {
     };
     let (ended, ()) = tokio::join!(drive(parts), pressing);
     ended.expect("the loop ends well");
-    let lent = lent.lock().expect("not poisoned").clone();
-    lent
+    lent.lock().expect("not poisoned").clone()
 }
 
 fn world() -> World {
