@@ -103,3 +103,18 @@ fn a_container_stopped_behind_our_back_is_started_again() {
     });
     daemon.wait_phase("nudged", "running");
 }
+
+#[test]
+fn a_network_removed_behind_our_back_is_made_again_at_the_next_start() {
+    let daemon = daemon();
+    let shown = daemon.create("cutoff", PLAIN);
+    daemon.ok(&["exec", "cutoff", "--", "sh", "-c", "echo kept > /opt/file"]);
+    let name = format!("pinacle-pod-{}", id(&shown));
+    engine::docker(&["network", "disconnect", "-f", &name, &name]);
+    engine::docker(&["network", "rm", &name]);
+    daemon.ok(&["restart", "cutoff"]);
+    let after = daemon.wait_phase("cutoff", "running");
+    let answer = http::get(port(&after), "localhost", "/.pinacle/ready").expect("an answer");
+    assert_eq!(answer.status, 200, "{answer:#?}");
+    assert_eq!(daemon.ok(&["exec", "cutoff", "--", "cat", "/opt/file"]).stdout, "kept\n");
+}

@@ -24,7 +24,7 @@ pub use sled::SledStore;
 use crate::clock::Clock;
 use pinacle_protocol::OwnerId;
 use std::fmt;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 /// A place for records. Synchronous; an [`actor`](StoreHandle) puts a thread around it.
@@ -111,6 +111,11 @@ fn prepare(dir: &Path) -> Result<(), StoreError> {
     let us = rustix::process::geteuid().as_raw();
     if meta.uid() != us {
         return Err(StoreError::Foreign { path: dir.to_owned(), uid: meta.uid() });
+    }
+    // One that was made by hand may let others in, and the database holds secrets.
+    if meta.mode() & 0o077 != 0 {
+        let private = std::fs::Permissions::from_mode(0o700);
+        std::fs::set_permissions(dir, private).map_err(failed)?;
     }
     Ok(())
 }

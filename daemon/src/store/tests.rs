@@ -128,6 +128,16 @@ fn a_second_daemon_is_told_which_process_has_the_directory() {
 }
 
 #[test]
+fn a_state_directory_made_by_hand_is_closed_to_others() {
+    use std::os::unix::fs::PermissionsExt;
+    let dir = tempfile::tempdir().expect("a directory");
+    std::fs::set_permissions(dir.path(), std::fs::Permissions::from_mode(0o755)).expect("set");
+    prepare(dir.path()).expect("usable");
+    let mode = std::fs::metadata(dir.path()).expect("there").permissions().mode();
+    assert_eq!(mode & 0o777, 0o700);
+}
+
+#[test]
 fn the_owner_id_stays_and_a_damaged_one_is_refused() {
     let dir = tempfile::tempdir().expect("a directory");
     let first = owner::load_or_create(dir.path(), &Clock::system()).expect("an owner");

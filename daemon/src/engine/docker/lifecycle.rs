@@ -68,6 +68,7 @@ impl<'a> Lifecycle<'a> {
                 return Err(retryable(format!("the container {name} is being removed")));
             }
             _ => {
+                super::rejoin::ensure(&self.docker, self.journal, name, &found).await?;
                 let doing = format!("failed to start the container {name}");
                 let line = Line::docker(&["start"]).arg(name);
                 let call = self.docker.start_container(name, None::<StartContainerOptions>);

@@ -23,6 +23,7 @@ mod probe;
 mod pull;
 mod raw;
 mod ready;
+mod rejoin;
 mod routes;
 mod session;
 mod socket;

@@ -27,7 +27,7 @@ pub(super) fn subnet_of(network: &Network) -> Option<Subnet> {
     configs.iter().find_map(|config| parse_subnet(config.subnet.as_deref()?))
 }
 
-fn parse_subnet(text: &str) -> Option<Subnet> {
+pub(super) fn parse_subnet(text: &str) -> Option<Subnet> {
     let network = text.strip_suffix("/24")?.parse().ok()?;
     Some(Subnet { network })
 }
