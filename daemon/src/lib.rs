@@ -18,6 +18,7 @@ pub mod journal;
 pub mod publish;
 pub mod rpc;
 pub mod settings;
+mod shell;
 pub mod store;
 #[cfg(feature = "testing")]
 pub mod testing;

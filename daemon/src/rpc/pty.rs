@@ -7,6 +7,7 @@ use super::resolve;
 use crate::backend::Backend;
 use crate::engine::{ExecOutput, ExecRequest, ExecSession};
 use crate::journal::{CommandJournal, CommandStart};
+use crate::shell::quote;
 use futures::{SinkExt, StreamExt};
 use pinacle_protocol::wire::{FrameError, JsonLines, Line, PtyCodec, PtyFrame};
 use pinacle_protocol::{
@@ -90,15 +91,6 @@ async fn start(
         label: Some(if shell { "Shell" } else { "Command of a client" }.to_owned()),
     };
     Ok((session, backend.journal.pod(&record.id).begin(start).await))
-}
-
-/// Quotes a word for a POSIX shell, if it needs it.
-fn quote(word: &str) -> String {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_-./=:,@+%".contains(&byte);
-    if !word.is_empty() && word.bytes().all(plain) {
-        return word.to_owned();
-    }
-    format!("'{}'", word.replace('\'', "'\\''"))
 }
 
 /// Carries bytes until the command ends (its exit code) or the client leaves.

@@ -1,5 +1,7 @@
 //! The docker command an engine call stands for, as text that a shell takes.
 
+use crate::shell::quote;
+
 use std::fmt::Write;
 
 /// A command line under construction; every word is quoted where a shell needs it.
@@ -33,15 +35,6 @@ impl Line {
     pub(super) fn done(self) -> String {
         self.0
     }
-}
-
-/// Returns a word as a POSIX shell reads it back.
-pub(super) fn quote(word: &str) -> String {
-    let plain = |b: u8| b.is_ascii_alphanumeric() || b"@%+=:,./-_".contains(&b);
-    if !word.is_empty() && word.bytes().all(plain) {
-        return word.to_owned();
-    }
-    format!("'{}'", word.replace('\'', r"'\''"))
 }
 
 /// Returns a number of bytes the way docker's options take it.
