@@ -11,8 +11,8 @@ use crate::{Deps, rpc};
 use anyhow::Context;
 use clap::Parser;
 use pinacle_core::record::Record;
-use pinacle_protocol::HostId;
 use pinacle_protocol::paths::Paths;
+use pinacle_protocol::{HostId, OwnerId};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -87,15 +87,8 @@ async fn serve(args: Args) -> anyhow::Result<()> {
     let journal_dir = paths.state_dir.join("journal");
     let journal = Journal::open(journal_dir, journal_limits(&settings), clock.clone())
         .context("cannot open the journals")?;
-    let engine: Arc<dyn Engine> = Arc::new(DockerEngine::new(DockerSettings {
-        host: HostId::local(),
-        socket: settings.engine.socket.clone(),
-        gvisor_runtime: settings.engine.gvisor_runtime.clone(),
-        cache_dir: paths.state_dir.join("cache"),
-        ca_bundle: ca_bundle(&settings),
-        owner: opened.owner.clone(),
-        clock: clock.clone(),
-    }));
+    let engine: Arc<dyn Engine> =
+        Arc::new(DockerEngine::new(engine_settings(&settings, &paths, &opened.owner, &clock)));
     let listener = rpc::listen(&paths.socket)?;
     tracing::info!(
         version = env!("CARGO_PKG_VERSION"),
@@ -133,6 +126,24 @@ async fn serve(args: Args) -> anyhow::Result<()> {
     }
     drop(opened.lock);
     Ok(result?)
+}
+
+fn engine_settings(
+    settings: &Settings,
+    paths: &Paths,
+    owner: &OwnerId,
+    clock: &Clock,
+) -> DockerSettings {
+    DockerSettings {
+        host: HostId::local(),
+        socket: settings.engine.socket.clone(),
+        gvisor_runtime: settings.engine.gvisor_runtime.clone(),
+        cache_dir: paths.state_dir.join("cache"),
+        ca_bundle: ca_bundle(settings),
+        owner: owner.clone(),
+        pool: settings.pool().unwrap_or_default(),
+        clock: clock.clone(),
+    }
 }
 
 fn journal_limits(settings: &Settings) -> JournalLimits {

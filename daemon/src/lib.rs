@@ -46,6 +46,8 @@ use tokio::task::JoinSet;
 
 /// Pause between two exports of the store, when something changed.
 const EXPORT_EVERY: Duration = Duration::from_secs(300);
+/// How long a host may take to clear up when the daemon ends, beside the calls under way.
+const CLOSE_LIMIT: Duration = Duration::from_secs(4);
 /// Pause between two sweeps of the journals.
 const SWEEP_EVERY: Duration = Duration::from_secs(3_600);
 
@@ -116,7 +118,7 @@ pub async fn run(deps: Deps) -> Result<(), StoreError> {
     let backend = Backend {
         driver: handle,
         journal: journal.clone(),
-        engines,
+        engines: engines.clone(),
         pokes: Arc::new(pokes),
         info: Arc::new(server_info(owner, deps.state_dir, &clock)),
         stop: deps.stop.clone(),
@@ -130,11 +132,22 @@ pub async fn run(deps: Deps) -> Result<(), StoreError> {
         stop.trigger();
         result
     };
-    let ((), result) = tokio::join!(serving, driving);
+    let closing = close(engines.clone(), &deps.stop);
+    let ((), result, ()) = tokio::join!(serving, driving, closing);
     tasks.shutdown().await;
     journal.sync_all().await;
     result?;
     store.export().await
+}
+
+/// Once the daemon is to end, has the engines clear away what is there for the daemon itself.
+async fn close(engines: Arc<BTreeMap<HostId, Arc<dyn Engine>>>, stop: &StopSwitch) {
+    stop.triggered().await;
+    for (host, engine) in engines.iter() {
+        if tokio::time::timeout(CLOSE_LIMIT, engine.close()).await.is_err() {
+            tracing::warn!(%host, "something of a check is left to the next daemon");
+        }
+    }
 }
 
 async fn housekeeping(store: StoreHandle, journal: Journal, clock: Clock) {

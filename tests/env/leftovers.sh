@@ -24,6 +24,9 @@ remove_object() {
     esac >/dev/null 2>&1 || note "could not remove $1 $2"
 }
 
+# of_owner OWNER: a pod's things and those of a check of a runtime, containers first: a network in use cannot go.
+of_owner() { { labelled "dev.pinacle.owner=$1"; labelled "dev.pinacle.check=$1"; } | sort -u; }
+
 # A test that was ended for taking too long cannot clean up, but its daemon's state directory is still there and
 # names the owner on the labels.
 remove_abandoned() {
@@ -32,8 +35,8 @@ remove_abandoned() {
         while read -r kind id name; do
             note "a test that was ended left $kind $name"
             remove_object "$kind" "$id"
-        done < <(labelled "dev.pinacle.owner=$(tr -d '[:space:]' <"$file")" | sort)
-    done < <(find "$run_dir/tmp" -name owner -type f -size -1k 2>/dev/null)
+        done < <(of_owner "$(tr -d '[:space:]' <"$file")")
+    done < <(find "$run_dir/tmp" -name owner -type f -size -2 2>/dev/null)
 }
 
 nothing_left_behind() {

@@ -38,6 +38,33 @@ pub fn owned_by(owner: &str) -> Vec<String> {
     labelled(&format!("label=dev.pinacle.owner={owner}"))
 }
 
+/// Returns what an owner's checks of a runtime have on the engine, as `kind name`.
+pub fn checks_of(owner: &str) -> Vec<String> {
+    labelled(&format!("label=dev.pinacle.check={owner}"))
+}
+
+/// Removes everything of an owner, and again until nothing more appears: what a killed
+/// daemon had asked for may still be in the making.
+pub fn remove_all_of(owner: &str) {
+    for _ in 0..10 {
+        let found = [owned_by(owner), checks_of(owner)].concat();
+        if found.is_empty() {
+            return;
+        }
+        for thing in found {
+            let (kind, name) = thing.split_once(' ').unwrap_or_default();
+            let args: &[&str] = match kind {
+                "container" => &["rm", "-f", "-v", name],
+                "network" => &["network", "rm", name],
+                _ => &["volume", "rm", "-f", name],
+            };
+            if let Err(said) = try_docker(args) {
+                eprintln!("cleaning up {thing}: {said}");
+            }
+        }
+    }
+}
+
 fn labelled(filter: &str) -> Vec<String> {
     let mut found = Vec::new();
     for (kind, args) in [

@@ -48,7 +48,7 @@ impl SubnetPool {
     }
 
     /// Returns its pieces, lowest first.
-    pub fn iter(self) -> impl Iterator<Item = Subnet> {
+    pub fn iter(self) -> impl DoubleEndedIterator<Item = Subnet> {
         (0..self.count).map(move |i| Subnet { network: Ipv4Addr::from(self.base | (i << 8)) })
     }
 }

@@ -70,6 +70,12 @@ pub trait Engine: Send + Sync + 'static {
     /// Checks the host. Without `fresh` the last report is returned if the engine,
     /// its runtimes and their binaries are still what they were then.
     fn check(&self, fresh: Freshness) -> BoxFuture<'_, HostReport>;
+
+    /// Ends what runs on the host for the daemon itself and clears it away; nothing of the
+    /// kind is begun from now on. Calls for pods are not touched.
+    fn close(&self) -> BoxFuture<'_, ()> {
+        Box::pin(async {})
+    }
 }
 
 /// Whether an earlier answer will do.

@@ -7,6 +7,7 @@ use pinacle_core::engine::{
 };
 use pinacle_core::names;
 use pinacle_core::podconfig::{POD_CONFIG_VERSION, PodConfig};
+use pinacle_core::settings::SubnetPool;
 use pinacle_daemon::clock::Clock;
 use pinacle_daemon::engine::docker::{CaBundle, DockerEngine, DockerSettings};
 use pinacle_daemon::engine::{Engine, ExecOutput, ExecRequest};
@@ -56,6 +57,7 @@ pub(crate) fn engine_at(socket: Option<PathBuf>, dir: &Path) -> DockerEngine {
         cache_dir: dir.join("cache"),
         ca_bundle: CaBundle::Host,
         owner: OwnerId::new("testtesttesttest").unwrap(),
+        pool: SubnetPool::default(),
         clock: Clock::system(),
     })
 }
@@ -90,6 +92,7 @@ impl Rig {
             cache_dir: dir.path().join("cache"),
             ca_bundle: CaBundle::Host,
             owner: owner.clone(),
+            pool: SubnetPool::default(),
             clock: clock.clone(),
         });
         let facts = engine.connect().await.expect("a Docker engine is needed");

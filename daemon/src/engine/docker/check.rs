@@ -13,6 +13,7 @@ use bollard::query_parameters::ListImagesOptions;
 use pinacle_core::engine::EngineFailure;
 use pinacle_protocol::{CheckResult, CheckStatus, ForeignPod, HostReport};
 use std::path::Path;
+use std::sync::Arc;
 
 /// Every check's name, in the order they build on each other.
 const CHECKS: [&str; 10] = [
@@ -33,7 +34,7 @@ const LEAST_FREE_BYTES: u64 = 2 << 30;
 const LITTLE_FREE_BYTES: u64 = 10 << 30;
 
 /// Checks the host.
-pub(super) async fn check(shared: &Shared, fresh: Freshness) -> HostReport {
+pub(super) async fn check(shared: &Arc<Shared>, fresh: Freshness) -> HostReport {
     let greeting = match greet(shared).await {
         Ok(greeting) => greeting,
         Err(failure) => return unreachable(shared, &failure),
@@ -86,7 +87,7 @@ fn unreachable(shared: &Shared, failure: &EngineFailure) -> HostReport {
     report(shared, checks)
 }
 
-async fn look_at_all(shared: &Shared, greeting: &Greeting) -> HostReport {
+async fn look_at_all(shared: &Arc<Shared>, greeting: &Greeting) -> HostReport {
     let info = &greeting.info;
     let mut checks = vec![
         engine(greeting),
@@ -227,7 +228,7 @@ const GVISOR_CHECKS: [(&str, Promise); 3] = [
 
 /// Adds the findings about gVisor; returns the runtime that pods are given.
 async fn gvisor(
-    shared: &Shared,
+    shared: &Arc<Shared>,
     info: &SystemInfo,
     image: Option<String>,
     checks: &mut Vec<CheckResult>,

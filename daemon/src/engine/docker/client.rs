@@ -4,6 +4,7 @@
 use super::error::{Answer, Touch, failure, read, silent};
 use super::socket;
 use super::{DockerSettings, build, isolation, usage};
+use crate::backend::StopSwitch;
 use crate::fail;
 use crate::journal::{CommandStart, PodJournal};
 use bollard::Docker;
@@ -31,6 +32,8 @@ pub(super) struct Shared {
     docker: Mutex<Option<Docker>>,
     pub(super) builds: build::Turns,
     pub(super) isolation: isolation::Findings,
+    /// Thrown when the daemon ends: checks are broken off, and none begins.
+    pub(super) stop: StopSwitch,
     pub(super) readings: Mutex<HashMap<String, usage::Reading>>,
     pub(super) report: Mutex<Option<(String, HostReport)>>,
     /// Names of runtimes that are gVisor's, as the engine's settings last said.
@@ -41,6 +44,7 @@ impl Shared {
     pub(super) fn new(settings: DockerSettings) -> Self {
         Self {
             isolation: isolation::Findings::default(),
+            stop: StopSwitch::default(),
             settings,
             docker: Mutex::new(None),
             builds: build::Turns::default(),

@@ -3,6 +3,7 @@
 use super::client::Shared;
 use super::error::{permanent, silent, words_of};
 use super::network::subnet_of;
+use super::probe_network::{self, LABEL_CHECK};
 use super::{isolation, routes, socket};
 use bollard::errors::Error;
 use bollard::models::{Network, SystemInfo, SystemVersion};
@@ -10,6 +11,7 @@ use bollard::query_parameters::ListNetworksOptions;
 use pinacle_core::engine::{EngineFailure, FailureClass, HostFacts, LABEL_POD};
 use pinacle_protocol::{ApiError, EngineView, ErrorKind};
 use std::net::Ipv4Addr;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// The oldest API we know to do everything we ask for: Docker 20.10's.
@@ -25,9 +27,11 @@ pub(super) struct Greeting {
 }
 
 /// Reaches the engine and asks what it is.
-pub(super) async fn connect(shared: &Shared) -> Result<HostFacts, EngineFailure> {
+pub(super) async fn connect(shared: &Arc<Shared>) -> Result<HostFacts, EngineFailure> {
     let greeting = greet(shared).await?;
     let docker = shared.docker()?;
+    let clearing = Arc::clone(shared);
+    super::spawn(async move { probe_network::clear_at_start(&clearing).await });
     let networks = super::client::look(
         "failed to list the networks",
         docker.list_networks(None::<ListNetworksOptions>),
@@ -102,9 +106,12 @@ pub(super) fn view(greeting: &Greeting) -> EngineView {
 }
 
 /// Returns the ranges that pods must keep out of: what the host routes and what other
-/// networks have, but not our own networks'.
+/// networks have, but not our own networks'. A check's network is gone in a moment.
 fn foreign_ranges(mut ranges: Vec<(Ipv4Addr, u8)>, networks: &[Network]) -> Vec<(Ipv4Addr, u8)> {
-    let is_ours = |n: &Network| n.labels.as_ref().is_some_and(|l| l.contains_key(LABEL_POD));
+    let is_ours = |n: &Network| {
+        let has = |label| n.labels.as_ref().is_some_and(|labels| labels.contains_key(label));
+        has(LABEL_POD) || has(LABEL_CHECK)
+    };
     let ours: Vec<_> = networks
         .iter()
         .filter(|n| is_ours(n))
@@ -127,11 +134,11 @@ mod tests {
     use bollard::models::{Ipam, IpamConfig};
     use std::collections::HashMap;
 
-    fn network(subnet: &str, ours: bool) -> Network {
+    fn network(subnet: &str, label: Option<&str>) -> Network {
         let config = IpamConfig { subnet: Some(subnet.into()), ..Default::default() };
         Network {
             ipam: Some(Ipam { config: Some(vec![config]), ..Default::default() }),
-            labels: ours.then(|| HashMap::from([(LABEL_POD.to_owned(), "x".to_owned())])),
+            labels: label.map(|label| HashMap::from([(label.to_owned(), "x".to_owned())])),
             ..Default::default()
         }
     }
@@ -147,9 +154,14 @@ mod tests {
     fn our_own_networks_are_not_in_the_way() {
         let lan = (Ipv4Addr::new(192, 168, 1, 0), 24);
         let pod = (Ipv4Addr::new(10, 249, 0, 0), 24);
-        let networks = [network("10.249.0.0/24", true), network("172.18.0.0/16", false)];
+        let check = (Ipv4Addr::new(10, 249, 255, 0), 24);
+        let networks = [
+            network("10.249.0.0/24", Some(LABEL_POD)),
+            network("10.249.255.0/24", Some(LABEL_CHECK)),
+            network("172.18.0.0/16", None),
+        ];
         assert_eq!(
-            foreign_ranges(vec![lan, pod], &networks),
+            foreign_ranges(vec![lan, pod, check], &networks),
             [(Ipv4Addr::new(172, 18, 0, 0), 16), lan]
         );
     }

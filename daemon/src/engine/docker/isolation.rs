@@ -37,10 +37,29 @@ struct Finding {
     choice: Choice,
 }
 
-/// What was found before. The lock is held while runtimes are tried, so that whoever
-/// asks meanwhile gets the same answer.
+/// What was found before. The lock is held while runtimes are tried: whoever asks
+/// meanwhile gets the same answer, be it good or bad.
 #[derive(Default)]
-pub(super) struct Findings(Mutex<Option<Finding>>);
+pub(super) struct Findings(Mutex<Known>);
+
+#[derive(Default)]
+struct Known {
+    sound: Option<Finding>,
+    /// The last failure. It holds for those who asked before it was known: one check may
+    /// fail by chance, but ten pods asked for at once need not wait for ten.
+    failed: Option<(u64, EngineFailure)>,
+}
+
+/// Returns a guard that keeps checks from beginning; `None` while one runs.
+pub(super) fn idle(shared: &Shared) -> Option<impl Sized + '_> {
+    shared.isolation.0.try_lock().ok()
+}
+
+/// Breaks off a check that runs, and waits until it has cleared up after itself.
+pub(super) async fn break_off(shared: &Shared) {
+    shared.stop.trigger();
+    drop(shared.isolation.0.lock().await);
+}
 
 /// Everything learned from trying the host's runtimes.
 pub(super) struct Tried {
@@ -89,12 +108,13 @@ pub(super) async fn choose(
         (Arc::clone(shared), journal.clone(), image.to_owned());
     // Runs on when the pod that asked is given up: a test container must not be left behind,
     // and the next pod asks the same.
-    let task = spawn_try(async move { cached(&task_shared, Some(&task_journal), &image).await });
-    let choice = match task.await {
-        Ok(result) => result?,
-        Err(_) => return Err(permanent(ErrorKind::Internal, "the check of gVisor was broken off")),
-    };
+    let task = spawn_try(async move { cached(&task_shared, &task_journal, &image).await });
+    let choice = task.await.unwrap_or_else(|_| Err(gave_up()))?;
     Ok(EngineOutcome::Isolation { runtime: Some(choice.runtime), resolvers: choice.resolvers })
+}
+
+fn gave_up() -> EngineFailure {
+    permanent(ErrorKind::Internal, "the check of gVisor ended without a result")
 }
 
 #[allow(clippy::disallowed_methods, reason = "a check cleans up after itself even when unwanted")]
@@ -106,48 +126,73 @@ fn spawn_try<T: Send + 'static>(
 
 async fn cached(
     shared: &Shared,
-    journal: Option<&PodJournal>,
+    journal: &PodJournal,
     image: &str,
 ) -> Result<Choice, EngineFailure> {
-    let mut slot = shared.isolation.0.lock().await;
+    let asked = shared.settings.clock.monotonic_ms();
+    let mut known = shared.isolation.0.lock().await;
+    if let Some((_, failure)) = known.failed.as_ref().filter(|(at, _)| *at >= asked) {
+        return Err(failure.clone());
+    }
+    let result = find(shared, &mut known, journal, image).await;
+    remember_failure(shared, &mut known, result.as_ref().err());
+    result
+}
+
+async fn find(
+    shared: &Shared,
+    known: &mut Known,
+    journal: &PodJournal,
+    image: &str,
+) -> Result<Choice, EngineFailure> {
     let docker = shared.docker()?;
     let info = look("failed to ask the engine for its runtimes", docker.info()).await?;
     let key = key(shared, &info);
-    if slot.is_none() {
-        *slot = load(shared);
+    if known.sound.is_none() {
+        known.sound = load(shared);
     }
-    if let Some(found) = slot.as_ref().filter(|found| found.key == key) {
+    if let Some(found) = known.sound.as_ref().filter(|found| found.key == key) {
         return Ok(found.choice.clone());
     }
-    if let Some(journal) = journal {
-        journal.note("trying the host's gVisor; this is done once").await;
-    }
-    let tried = try_in_turn(shared, journal, &info, image, Extent::UntilSound).await?;
+    journal.note("trying the host's gVisor; this is done once").await;
+    let tried = try_in_turn(shared, Some(journal), &info, image, Extent::UntilSound).await?;
     let Some(choice) = tried.choice else {
         return Err(none_sound(&tried.verdicts, shared.settings.gvisor_runtime.as_deref()));
     };
-    if let Some(journal) = journal {
-        journal.note(format!("gVisor runtime {} passed every check", choice.runtime)).await;
-    }
+    journal.note(format!("gVisor runtime {} passed every check", choice.runtime)).await;
     let finding = Finding { key, choice: choice.clone() };
     save(shared, &finding);
-    *slot = Some(finding);
+    known.sound = Some(finding);
     Ok(choice)
 }
 
-/// Tries every runtime anew, for a report, and remembers the choice.
+fn remember_failure(shared: &Shared, known: &mut Known, failure: Option<&EngineFailure>) {
+    let at = shared.settings.clock.monotonic_ms();
+    known.failed = failure.map(|failure| (at, failure.clone()));
+}
+
+/// Tries every runtime anew, for a report, and remembers the choice. Runs on when nobody
+/// waits for the report any more.
 pub(super) async fn try_all(
-    shared: &Shared,
+    shared: &Arc<Shared>,
     info: &SystemInfo,
     image: &str,
 ) -> Result<Tried, EngineFailure> {
-    let mut slot = shared.isolation.0.lock().await;
-    let tried = try_in_turn(shared, None, info, image, Extent::All).await?;
-    *slot = tried.choice.clone().map(|choice| Finding { key: key(shared, info), choice });
-    if let Some(finding) = slot.as_ref() {
-        save(shared, finding);
-    }
-    Ok(tried)
+    let (shared, info, image) = (Arc::clone(shared), info.clone(), image.to_owned());
+    let task = spawn_try(async move {
+        let mut known = shared.isolation.0.lock().await;
+        let tried = try_in_turn(&shared, None, &info, &image, Extent::All).await?;
+        known.sound =
+            tried.choice.clone().map(|choice| Finding { key: key(&shared, &info), choice });
+        let only = shared.settings.gvisor_runtime.as_deref();
+        let failure = known.sound.is_none().then(|| none_sound(&tried.verdicts, only));
+        remember_failure(&shared, &mut known, failure.as_ref());
+        if let Some(finding) = known.sound.as_ref() {
+            save(&shared, finding);
+        }
+        Ok(tried)
+    });
+    task.await.unwrap_or_else(|_| Err(gave_up()))
 }
 
 /// How many runtimes to try.
@@ -174,6 +219,9 @@ async fn try_in_turn(
     let mut tried = Tried { verdicts: Vec::new(), choice: None };
     if names.is_empty() {
         return Ok(tried);
+    }
+    if shared.stop.is_triggered() {
+        return Err(probe::broken_off());
     }
     let site = probe::Site::begin(shared, journal, image, host_resolvers()).await?;
     for name in by_preference(names) {

@@ -20,6 +20,7 @@ mod line;
 mod network;
 mod observe;
 mod probe;
+mod probe_network;
 mod pull;
 mod raw;
 mod ready;
@@ -44,6 +45,7 @@ use pinacle_core::engine::{
     EngineCall, EngineFailure, EngineOutcome, HostFacts, HostSnapshot, LABEL_SPEC, ObservedPod,
     Ownership,
 };
+use pinacle_core::settings::SubnetPool;
 use pinacle_protocol::{HostId, HostReport, OwnerId, PodId, PodUsage};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -80,6 +82,8 @@ pub struct DockerSettings {
     pub ca_bundle: CaBundle,
     /// This daemon; pods of others are foreign.
     pub owner: OwnerId,
+    /// Where the subnets come from, also that of a check.
+    pub pool: SubnetPool,
     /// Time.
     pub clock: Clock,
 }
@@ -149,6 +153,10 @@ impl Engine for DockerEngine {
     fn check(&self, fresh: Freshness) -> BoxFuture<'_, HostReport> {
         Box::pin(check::check(&self.shared, fresh))
     }
+
+    fn close(&self) -> BoxFuture<'_, ()> {
+        Box::pin(isolation::break_off(&self.shared))
+    }
 }
 
 async fn carry_out(
@@ -211,8 +219,8 @@ fn label_options(line: Line, labels: &BTreeMap<String, String>) -> Line {
         .fold(line, |line, (name, value)| line.opt("--label", format!("{name}={value}")))
 }
 
-/// Starts a task that lives as long as the streams it carries.
-#[allow(clippy::disallowed_methods, reason = "the task ends with the channels of its session")]
+/// Starts a task that lives as long as the streams it carries, or as its few calls take.
+#[allow(clippy::disallowed_methods, reason = "the task ends with its session, or by its limits")]
 fn spawn(task: impl Future<Output = ()> + Send + 'static) {
     drop(tokio::spawn(task));
 }

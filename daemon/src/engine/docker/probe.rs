@@ -1,30 +1,29 @@
 //! Trying a runtime with a container of its own: does it start, does it keep what
 //! was written to the root filesystem, can names be looked up.
 
-use super::client::{Act, RUNTIME_LIMIT, Shared, change, filter, gone_is_fine, look};
+use super::client::{Act, RUNTIME_LIMIT, Shared, change, look};
 use super::container::CAPABILITIES;
 use super::error::{Touch, failure};
 use super::lifecycle::last_log_lines;
 use super::line::Line;
+use super::probe_network::{self, LABEL_CHECK};
+use crate::backend::StopSwitch;
 use crate::journal::PodJournal;
 use bollard::Docker;
 use bollard::errors::Error;
 use bollard::models::{
-    ContainerCreateBody, EndpointSettings, HostConfig, HostConfigLogConfig, NetworkCreateRequest,
-    NetworkingConfig,
+    ContainerCreateBody, EndpointSettings, HostConfig, HostConfigLogConfig, NetworkingConfig,
 };
 use bollard::query_parameters::{
-    CreateContainerOptions, ListContainersOptions, ListNetworksOptions, RemoveContainerOptions,
-    StartContainerOptions, WaitContainerOptions,
+    CreateContainerOptions, StartContainerOptions, WaitContainerOptions,
 };
 use futures::StreamExt;
 use pinacle_core::engine::{EngineFailure, FailureClass};
+use pinacle_protocol::{ApiError, ErrorKind};
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::time::Duration;
 
-/// Label of what is made to try something, with who made it.
-const LABEL_CHECK: &str = "dev.pinacle.check";
 /// What the test container is called by others on its network, which only the engine's
 /// own name server knows.
 const ALIAS: &str = "pinacle-check";
@@ -92,13 +91,15 @@ pub(super) struct Flaw {
 
 /// A network to try runtimes on, one after the other.
 pub(super) struct Site<'a> {
-    docker: Docker,
+    pub(super) docker: Docker,
     journal: Option<&'a PodJournal>,
     image: &'a str,
     resolvers: Vec<IpAddr>,
-    name: String,
-    label: String,
-    marks: String,
+    pub(super) name: String,
+    pub(super) label: String,
+    pub(super) owner: String,
+    pub(super) now_ms: u64,
+    stop: StopSwitch,
 }
 
 impl<'a> Site<'a> {
@@ -117,26 +118,20 @@ impl<'a> Site<'a> {
             resolvers,
             name: format!("pinacle-check-{}", &token[..8]),
             label: format!("{LABEL_CHECK}={}", shared.settings.owner),
-            marks: shared.settings.owner.to_string(),
+            owner: shared.settings.owner.to_string(),
+            now_ms: shared.settings.clock.now().0,
+            stop: shared.stop.clone(),
         };
         site.end().await;
-        let request = NetworkCreateRequest {
-            name: site.name.clone(),
-            driver: Some("bridge".to_owned()),
-            labels: Some(site.labels()),
-            ..Default::default()
-        };
-        let line = Line::docker(&["network", "create"]).opt("--label", &site.label).arg(&site.name);
-        let call = site.docker.create_network(request);
-        site.change("create_check_network", "failed to make a network to try", line, call).await?;
+        probe_network::create(&site, shared.settings.pool).await?;
         Ok(site)
     }
 
-    fn labels(&self) -> HashMap<String, String> {
-        HashMap::from([(LABEL_CHECK.to_owned(), self.marks.clone())])
+    pub(super) fn labels(&self) -> HashMap<String, String> {
+        HashMap::from([(LABEL_CHECK.to_owned(), self.owner.clone())])
     }
 
-    async fn change<T>(
+    pub(super) async fn change<T>(
         &self,
         point: &'static str,
         doing: &str,
@@ -159,10 +154,15 @@ impl<'a> Site<'a> {
         let name =
             format!("{}-{}", self.name, runtime.replace(|c: char| !c.is_ascii_alphanumeric(), "-"));
         let result = self.both_runs(runtime, &name).await;
-        self.remove_container(&name).await;
+        let line = Line::docker(&["rm", "--force", "--volumes"]).arg(&name);
+        let call = probe_network::remove_container(&self.docker, &name);
+        let removed = self.change("remove_check", "failed to remove a test container", line, call);
+        if let Err(failure) = removed.await {
+            tracing::warn!(error = %failure.error.chain(), "a test container is left behind");
+        }
         let result = match result {
             Ok(log) => judge(&log, &self.resolvers),
-            Err(failure) if blames_engine(&failure) => return Err(failure),
+            Err(failure) if says_nothing(&failure) => return Err(failure),
             Err(failure) => Err(Flaw {
                 promise: Promise::Starts,
                 reason: failure.error.chain(),
@@ -178,10 +178,12 @@ impl<'a> Site<'a> {
             .args([name, "--runtime", runtime, "--network", &self.name, "--label", &self.label])
             .arg(self.image);
         let call = self.docker.create_container(Some(options), self.body(runtime));
+        self.go_on()?;
         self.change("create_check", "failed to create a test container", line, call).await?;
         for _ in 0..2 {
             let line = Line::docker(&["start", "--attach"]).arg(name);
             let call = self.docker.start_container(name, None::<StartContainerOptions>);
+            self.go_on()?;
             self.change("start_check", "failed to start a test container", line, call).await?;
             self.await_end(name).await?;
         }
@@ -190,7 +192,12 @@ impl<'a> Site<'a> {
 
     async fn await_end(&self, name: &str) -> Result<(), EngineFailure> {
         let mut ends = self.docker.wait_container(name, None::<WaitContainerOptions>).boxed();
-        match tokio::time::timeout(RUN_LIMIT, ends.next()).await {
+        let ended = tokio::select! {
+            // Only here: a call that is dropped may still be carried out, unseen.
+            () = self.stop.triggered() => return Err(broken_off()),
+            ended = tokio::time::timeout(RUN_LIMIT, ends.next()) => ended,
+        };
+        match ended {
             Ok(None | Some(Ok(_))) => Ok(()),
             // The library makes an error of a code other than zero.
             Ok(Some(Err(Error::DockerContainerWaitError { code, .. }))) => {
@@ -242,45 +249,27 @@ impl<'a> Site<'a> {
         }
     }
 
-    async fn remove_container(&self, name: &str) {
-        let options = RemoveContainerOptions { force: true, v: true, link: false };
-        let call = gone_is_fine(self.docker.remove_container(name, Some(options)));
-        let line = Line::docker(&["rm", "--force", "--volumes"]).arg(name);
-        let removed = self.change("remove_check", "failed to remove a test container", line, call);
-        if let Err(failure) = removed.await {
-            tracing::warn!(error = %failure.error.chain(), "a test container is left behind");
-        }
-    }
-
     /// Removes everything this daemon ever made to try something; what cannot be removed
     /// now is removed by the next check.
     pub(super) async fn end(&self) {
-        let filters = || Some(filter("label", self.label.clone()));
-        let options = ListContainersOptions { all: true, filters: filters(), ..Default::default() };
-        let listed =
-            look("failed to list test containers", self.docker.list_containers(Some(options)));
-        for container in listed.await.unwrap_or_default() {
-            self.remove_container(&container.id.unwrap_or_default()).await;
-        }
-        let options = ListNetworksOptions { filters: filters() };
-        let listed = look("failed to list test networks", self.docker.list_networks(Some(options)));
-        for network in listed.await.unwrap_or_default() {
-            let id = network.id.unwrap_or_default();
-            let line = Line::docker(&["network", "rm"]).arg(network.name.unwrap_or_default());
-            let call = gone_is_fine(self.docker.remove_network(&id));
-            let removed =
-                self.change("remove_check_network", "failed to remove a test network", line, call);
-            if let Err(failure) = removed.await {
-                tracing::warn!(error = %failure.error.chain(), "a test network is left behind");
-            }
-        }
+        probe_network::clear(self).await;
+    }
+
+    fn go_on(&self) -> Result<(), EngineFailure> {
+        if self.stop.is_triggered() { Err(broken_off()) } else { Ok(()) }
     }
 }
 
-/// A lost engine says nothing about a runtime.
-fn blames_engine(failure: &EngineFailure) -> bool {
-    use pinacle_protocol::ErrorKind;
-    failure.class == FailureClass::OutcomeUnknown
+/// Returns what whoever waits for a check is told when the daemon ends.
+pub(super) fn broken_off() -> EngineFailure {
+    let error = ApiError::new(ErrorKind::Cancelled, "the check of gVisor was broken off")
+        .hint("the daemon is stopping; the next one tries gVisor again");
+    EngineFailure { class: FailureClass::Cancelled, error }
+}
+
+/// A lost engine, or a daemon that ends, says nothing about a runtime.
+fn says_nothing(failure: &EngineFailure) -> bool {
+    matches!(failure.class, FailureClass::OutcomeUnknown | FailureClass::Cancelled)
         || failure.error.kind == ErrorKind::HostUnreachable
 }
 

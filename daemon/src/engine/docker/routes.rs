@@ -37,7 +37,7 @@ fn default_interface(table: &str) -> Option<&str> {
     })
 }
 
-fn overlap(a: (Ipv4Addr, u8), b: (Ipv4Addr, u8)) -> bool {
+pub(super) fn overlap(a: (Ipv4Addr, u8), b: (Ipv4Addr, u8)) -> bool {
     let mask = mask(a.1.min(b.1));
     u32::from(a.0) & mask == u32::from(b.0) & mask
 }
