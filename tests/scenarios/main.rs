@@ -6,6 +6,7 @@ mod clients;
 mod config;
 mod crash;
 mod create;
+mod engine_lost;
 mod exec;
 mod faults;
 mod gvisor;

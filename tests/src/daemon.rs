@@ -2,6 +2,7 @@
 //! everything it made removed at the end.
 
 use crate::engine;
+use crate::own_engine::OwnEngine;
 use crate::wait::eventually;
 use serde_json::Value;
 use std::os::unix::process::ExitStatusExt;
@@ -28,6 +29,18 @@ pub struct Daemon {
     dir: tempfile::TempDir,
     child: Option<Child>,
     failpoints: String,
+    /// What the daemon's command line begins with: nothing, or a way into a network.
+    inside: Vec<String>,
+    engine: Removal,
+}
+
+/// What becomes of the pods when the test is over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Removal {
+    /// They are on the shared engine and are removed.
+    OneByOne,
+    /// They go with the test's own engine.
+    WithTheEngine,
 }
 
 /// How a command line ended.
@@ -88,6 +101,20 @@ impl Daemon {
         daemon
     }
 
+    /// Starts a daemon for a test's own engine, in its network.
+    pub fn start_on(programs: Programs, engine: &OwnEngine, settings: &str) -> Self {
+        let mut daemon = Self::prepare(programs, &format!("{}{settings}", engine.settings()));
+        daemon.engine = Removal::WithTheEngine;
+        daemon.move_to(engine);
+        daemon.spawn();
+        daemon
+    }
+
+    /// Has the next daemon run in the engine's network as it is now.
+    pub fn move_to(&mut self, engine: &OwnEngine) {
+        self.inside = engine.inside();
+    }
+
     /// Makes the directory only.
     pub fn prepare(programs: Programs, settings: &str) -> Self {
         let dir = tempfile::Builder::new().prefix("pinacle-").tempdir().expect("a directory");
@@ -101,7 +128,14 @@ impl Daemon {
         );
         std::fs::create_dir(dir.path().join("state")).expect("a state directory");
         std::fs::write(dir.path().join("state/config.toml"), text).expect("settings");
-        Self { programs, dir, child: None, failpoints: String::new() }
+        Self {
+            programs,
+            dir,
+            child: None,
+            failpoints: String::new(),
+            inside: Vec::new(),
+            engine: Removal::OneByOne,
+        }
     }
 
     /// Has the next daemon die at these places (`name=abort`, separated by commas).
@@ -132,7 +166,10 @@ impl Daemon {
             .append(true)
             .open(self.state().join("pinacled.log"))
             .expect("a log file");
-        let child = Command::new(self.programs.daemon)
+        let words: Vec<&str> = self.inside.iter().map(String::as_str).collect();
+        let words = [&words[..], &[self.programs.daemon]].concat();
+        let child = Command::new(words[0])
+            .args(&words[1..])
             .arg("--state-dir")
             .arg(self.state())
             .env("PINACLE_FAILPOINTS", &self.failpoints)
@@ -202,9 +239,11 @@ impl Daemon {
     /// Returns the command line client, set to this daemon.
     pub fn client(&self) -> Command {
         let mut command = Command::new(self.programs.client);
+        // One that the client started would run in another network.
+        let inside = !self.inside.is_empty();
         command
             .env("PINACLE_STATE_DIR", self.state())
-            .env("PINACLED", self.programs.daemon)
+            .env("PINACLED", if inside { "/nonexistent/pinacled" } else { self.programs.daemon })
             .env("PINACLE_FAILPOINTS", "")
             .current_dir(self.dir.path())
             .stdin(Stdio::null());
@@ -274,16 +313,8 @@ impl Drop for Daemon {
         if owner.is_empty() {
             return;
         }
-        for thing in engine::owned_by(&owner) {
-            let (kind, name) = thing.split_once(' ').unwrap_or_default();
-            let args: &[&str] = match kind {
-                "container" => &["rm", "-f", name],
-                "network" => &["network", "rm", name],
-                _ => &["volume", "rm", "-f", name],
-            };
-            if let Err(said) = engine::try_docker(args) {
-                eprintln!("cleaning up {thing}: {said}");
-            }
+        if self.engine == Removal::OneByOne {
+            engine::remove_all_of(&owner);
         }
         if std::thread::panicking() {
             eprintln!("daemon's log: {}", self.log_tail());
