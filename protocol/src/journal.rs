@@ -96,12 +96,15 @@ impl JournalEntry {
 pub struct JournalPage {
     /// The pod.
     pub pod: PodId,
-    /// Records after the cursor asked for, oldest first.
+    /// The records, oldest first.
     pub records: Vec<JournalRecord>,
+    /// All there is after this, up to `next`, is in `records` or counted in `missed`;
+    /// its `seq` is 0 when nothing before is kept.
+    #[serde(default)]
+    pub from: Cursor,
     /// Where to go on.
     pub next: Cursor,
-    /// How many records between the cursor asked for and the first one here are
-    /// gone (retention, caps). Never silent.
+    /// How many records between `from` and `next` are gone (retention, caps). Never silent.
     #[serde(default)]
     pub missed: u64,
     /// Whether `next` is the end of what is written now.

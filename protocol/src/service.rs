@@ -81,6 +81,17 @@ pub trait Pinacle {
         infra: bool,
     ) -> Result<JournalPage, ApiError>;
 
+    /// Up to `max_records` (1,000 at the most) journal records of a pod up to a cursor,
+    /// that one among them: the newest of them, oldest first. Epoch 0, and a cursor of
+    /// another epoch, mean the end of what is written now. The page's `from` asks for
+    /// what stands before it. Errors: as `journal`.
+    async fn journal_until(
+        pod: PodRef,
+        until: Cursor,
+        max_records: u32,
+        infra: bool,
+    ) -> Result<JournalPage, ApiError>;
+
     /// Checks a host. Starts containers of its own and takes seconds the first time;
     /// `fresh` asks for a new look instead of the last one. Errors: `not_found`.
     async fn host_check(host: HostId, fresh: bool) -> Result<HostReport, ApiError>;

@@ -232,7 +232,14 @@ pub(crate) fn journal() -> Vec<JournalRecord> {
 }
 
 pub(crate) fn journal_page() -> JournalPage {
-    JournalPage { pod: pod_id(), records: journal(), next: cursor(5), missed: 2, at_end: true }
+    JournalPage {
+        pod: pod_id(),
+        records: journal(),
+        from: cursor(0),
+        next: cursor(5),
+        missed: 2,
+        at_end: true,
+    }
 }
 
 pub(crate) fn inventory() -> Inventory {
@@ -326,10 +333,9 @@ pub(crate) fn calls() -> Vec<(&'static str, PinacleRequest, PinacleResponse)> {
         accept_loss: true,
     };
     let plan = Q::ConfigPlan { pod: pod_ref(), spec_text: spec_text() };
-    let journal = Q::Journal { pod: pod_ref(), after: cursor(0), max_records: 500, infra: false };
     let batch = EventBatch { events: events(), next: cursor(4), gap: false };
     let id = operation_id;
-    vec![
+    let mut calls = vec![
         ("server_info", Q::ServerInfo {}, A::ServerInfo(Ok(server_info()))),
         ("inventory", Q::Inventory {}, A::Inventory(Ok(inventory()))),
         ("pod", Q::Pod { pod: pod_ref() }, A::Pod(Ok(pod_detail()))),
@@ -362,12 +368,26 @@ pub(crate) fn calls() -> Vec<(&'static str, PinacleRequest, PinacleResponse)> {
             Q::EventsSince { after: cursor(3), wait_ms: 0 },
             A::EventsSince(Ok(batch)),
         ),
-        ("journal", journal, A::Journal(Ok(journal_page()))),
         (
             "host_check",
             Q::HostCheck { host: HostId::local(), fresh: true },
             A::HostCheck(Ok(host_report())),
         ),
         ("shutdown", Q::Shutdown {}, A::Shutdown(Ok(()))),
+    ];
+    // Before the last two, as they are declared.
+    let at = calls.len() - 2;
+    calls.splice(at..at, journal_calls());
+    calls
+}
+
+fn journal_calls() -> [(&'static str, PinacleRequest, PinacleResponse); 2] {
+    use {PinacleRequest as Q, PinacleResponse as A};
+    let (pod, max_records, infra) = (pod_ref, 500, false);
+    let after = Q::Journal { pod: pod(), after: cursor(0), max_records, infra };
+    let until = Q::JournalUntil { pod: pod(), until: cursor(5), max_records, infra };
+    [
+        ("journal", after, A::Journal(Ok(journal_page()))),
+        ("journal_until", until, A::JournalUntil(Ok(journal_page()))),
     ]
 }

@@ -109,6 +109,7 @@ impl Pinacle for Stub {
         operation(id: OperationId) -> OperationView;
         events_since(after: Cursor, wait_ms: u64) -> EventBatch;
         journal(pod: PodRef, after: Cursor, max_records: u32, infra: bool) -> JournalPage;
+        journal_until(pod: PodRef, until: Cursor, max_records: u32, infra: bool) -> JournalPage;
         host_check(host: HostId, fresh: bool) -> HostReport;
     }
 }

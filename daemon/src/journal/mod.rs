@@ -6,6 +6,7 @@
 //! out before a record is made; nothing here ever stops the daemon: what a full
 //! disk refuses is counted and said once there is room again.
 
+mod back;
 mod command;
 mod files;
 mod read;
@@ -184,10 +185,30 @@ impl Journal {
     ) -> Result<JournalPage, JournalError> {
         let head = *self.subscribe(pod).await?.borrow();
         let (shared, pod) = (self.0.clone(), pod.clone());
-        let query = read::Query { after, max_records, infra, head };
+        let query = read::Query { place: after, max_records, infra, head };
         let page = tokio::task::spawn_blocking(move || {
             read::page(&shared.dir, &pod, query, &shared.places)
         });
+        page.await.unwrap_or(Err(JournalError::Stopped))
+    }
+
+    /// Reads up to `max_records` records up to a cursor, that one among them, the newest
+    /// first chosen, and about a MiB at the most. A cursor of another epoch means the end.
+    ///
+    /// # Errors
+    ///
+    /// [`JournalError`] when the files cannot be read.
+    pub async fn read_until(
+        &self,
+        pod: &PodId,
+        until: Cursor,
+        max_records: u32,
+        infra: bool,
+    ) -> Result<JournalPage, JournalError> {
+        let head = *self.subscribe(pod).await?.borrow();
+        let (shared, pod) = (self.0.clone(), pod.clone());
+        let query = read::Query { place: until, max_records, infra, head };
+        let page = tokio::task::spawn_blocking(move || back::page(&shared.dir, &pod, query));
         page.await.unwrap_or(Err(JournalError::Stopped))
     }
 

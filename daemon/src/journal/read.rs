@@ -1,7 +1,7 @@
 //! Reading: a stretch of a pod's journal, from its files.
 
 use super::files::{self, Segment, Stored};
-use super::{JournalError, lock};
+use super::{JournalError, back, lock};
 use pinacle_protocol::{Cursor, JournalPage, PodId};
 use std::collections::HashMap;
 use std::fs::File;
@@ -10,16 +10,17 @@ use std::path::Path;
 use std::sync::Mutex;
 
 /// Most records of one page.
-const MAX_RECORDS: u32 = 1_000;
+pub(super) const MAX_RECORDS: u32 = 1_000;
 /// Size at which a page ends, in bytes of its lines.
-const MAX_BYTES: usize = 1 << 20;
+pub(super) const MAX_BYTES: usize = 1 << 20;
 /// Places remembered, over all pods: one for each reader that goes on page by page.
 const PLACES: usize = 1_024;
 
 /// What is asked.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Query {
-    pub(super) after: Cursor,
+    /// Where the page begins, or ends.
+    pub(super) place: Cursor,
     pub(super) max_records: u32,
     pub(super) infra: bool,
     /// The newest record when it was asked.
@@ -52,7 +53,7 @@ pub(super) fn page(
     query: Query,
     places: &Mutex<Places>,
 ) -> Result<JournalPage, JournalError> {
-    let Query { after, head, .. } = query;
+    let Query { place: after, head, .. } = query;
     // A cursor of an older journal means from the beginning of this one.
     let from = if after.epoch == head.epoch { after.seq.min(head.seq) } else { 0 };
     let mut page = Page::new(pod, query, from);
@@ -60,8 +61,8 @@ pub(super) fn page(
     let first = segments.iter().rposition(|segment| segment.first <= from + 1).unwrap_or(0);
     let place = lock(places).find(pod, from);
     for segment in &segments[first.min(segments.len())..] {
-        let offset = place.filter(|(of, _)| *of == segment.first).map_or(0, |(_, offset)| offset);
-        match page.read_segment(segment, offset) {
+        let known = place.filter(|(of, _)| *of == segment.first).map(|(_, offset)| offset);
+        match page.read_segment(segment, from, known) {
             Ok(Progress::More) => {}
             Ok(Progress::Full) => break,
             // Removed by its age since it was listed: the gap is counted.
@@ -101,6 +102,7 @@ impl Page {
         let page = JournalPage {
             pod: pod.clone(),
             records: Vec::new(),
+            from: Cursor { epoch: query.head.epoch, seq: from },
             next: query.head,
             missed: 0,
             at_end: false,
@@ -108,8 +110,18 @@ impl Page {
         Self { query, page, bytes: 0, last: from, end: None }
     }
 
-    fn read_segment(&mut self, segment: &Segment, offset: u64) -> std::io::Result<Progress> {
+    fn read_segment(
+        &mut self,
+        segment: &Segment,
+        from: u64,
+        known: Option<u64>,
+    ) -> std::io::Result<Progress> {
         let mut file = File::open(&segment.path)?;
+        let offset = match known {
+            Some(offset) => offset,
+            None if segment.first > from => 0,
+            None => back::offset_behind(&mut file, from)?,
+        };
         file.seek(SeekFrom::Start(offset))?;
         let mut reader = BufReader::with_capacity(64 * 1024, file);
         let mut offset = offset;
@@ -163,7 +175,7 @@ impl Page {
 }
 
 /// Returns a line's place without reading the rest: every line begins with it.
-fn seq_of(line: &[u8]) -> Option<u64> {
+pub(super) fn seq_of(line: &[u8]) -> Option<u64> {
     let digits = line.strip_prefix(b"{\"seq\":")?;
     let end = digits.iter().position(|byte| !byte.is_ascii_digit())?;
     std::str::from_utf8(&digits[..end]).ok()?.parse().ok()

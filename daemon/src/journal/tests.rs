@@ -197,3 +197,81 @@ async fn old_segments_are_swept_and_a_forgotten_pods_folder_goes() {
     journal.sweep().await;
     assert!(!files::folder(dir.path(), &pod()).exists());
 }
+
+/// Reads everything backwards.
+async fn all_back(journal: &Journal, infra: bool, max: u32) -> (Vec<JournalRecord>, u64) {
+    let (mut pages, mut missed, mut until) = (Vec::new(), 0, Cursor::default());
+    loop {
+        let page = journal.read_until(&pod(), until, max, infra).await.expect("read");
+        assert!(until.epoch == 0 || page.next == until, "{until:?} {:?}", page.next);
+        missed += page.missed;
+        until = page.from;
+        pages.push(page.records);
+        if until.seq == 0 {
+            return (pages.into_iter().rev().flatten().collect(), missed);
+        }
+    }
+}
+
+#[tokio::test]
+async fn backwards_it_reads_the_same_whatever_is_torn_damaged_hidden_or_gone() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let limits = JournalLimits { segment: 200_000, per_pod: 1_500_000, ..JournalLimits::default() };
+    let journal = open(dir.path(), limits);
+    let pod_journal = journal.pod(&pod());
+    let (user, infra) =
+        (pod_journal.begin(start(Some("a"))).await, pod_journal.begin(start(None)).await);
+    for n in 0..3_000_usize {
+        let from = if n % 3 == 0 { &infra } else { &user };
+        let text = format!("{n} {}\n", "\u{1b}".repeat(if n % 500 == 0 { 20_000 } else { n % 90 }));
+        from.output(OutputStream::Stdout, text.as_bytes()).await;
+    }
+    journal.sync_all().await;
+    let segments = files::segments(&files::folder(dir.path(), &pod())).expect("listed");
+    assert!(segments.len() > 3 && segments[0].first > 1, "{segments:?}");
+    let middle = &segments[1].path;
+    let lines = std::fs::read_to_string(middle).expect("read");
+    let damaged: Vec<&str> = lines
+        .lines()
+        .enumerate()
+        .map(|(n, line)| match n {
+            5 => "{\"s",
+            6 => "\u{fffd}\u{fffd}",
+            _ => line,
+        })
+        .collect();
+    std::fs::write(middle, damaged.join("\n") + "\n").expect("damaged");
+    for infra in [false, true] {
+        let forward = all(&journal, infra).await;
+        assert!(forward.1 > 2, "some are gone, two are damaged");
+        for max in [1_000, 7] {
+            assert!(all_back(&journal, infra, max).await == forward, "{infra} {max}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn any_place_is_found_and_an_unknown_one_is_the_end() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let journal = open(dir.path(), JournalLimits::default());
+    for n in 0..2_000 {
+        journal.pod(&pod()).note(format!("note {n} {}", "x".repeat(n % 300))).await;
+    }
+    journal.sync_all().await;
+    let head = *journal.subscribe(&pod()).await.expect("subscribed").borrow();
+    for seq in [1, 2, 3, 500, 777, 1_999, 2_000] {
+        let place = Cursor { seq, ..head };
+        let back = journal.read_until(&pod(), place, 1, true).await.expect("read");
+        assert_eq!((back.records[0].seq, back.from.seq), (seq, seq - 1));
+        // Read without having been there before.
+        let page = journal.read(&pod(), Cursor { seq: seq - 1, ..head }, 1, true).await;
+        assert_eq!(page.expect("read").records[0].seq, seq);
+    }
+    for unknown in [Cursor::default(), Cursor { epoch: head.epoch + 1, seq: 3 }] {
+        let page = journal.read_until(&pod(), unknown, 5, true).await.expect("read");
+        assert_eq!((page.next, page.records.len(), page.at_end), (head, 5, true));
+    }
+    let nothing = journal.read_until(&pod(), Cursor { seq: 0, ..head }, 5, true).await;
+    let nothing = nothing.expect("read");
+    assert_eq!((nothing.records.len(), nothing.missed, nothing.at_end), (0, 0, false));
+}

@@ -227,6 +227,20 @@ impl Pinacle for Handler {
         page.map_err(|error| ApiError::from_error(ErrorKind::Storage, &error))
     }
 
+    async fn journal_until(
+        self,
+        _: Context,
+        pod: PodRef,
+        until: Cursor,
+        max_records: u32,
+        infra: bool,
+    ) -> Result<JournalPage, ApiError> {
+        let entry = resolve::pod(&self.backend.driver.published(), &pod)?;
+        let id = &entry.record.id;
+        let page = self.backend.journal.read_until(id, until, max_records, infra).await;
+        page.map_err(|error| ApiError::from_error(ErrorKind::Storage, &error))
+    }
+
     async fn host_check(
         self,
         _: Context,

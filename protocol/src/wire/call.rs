@@ -12,7 +12,7 @@ use std::time::Duration;
 use tarpc::{Response, context::Context};
 
 /// Every call by its name in the plain form, which is its method's.
-pub const CALLS: [&str; 19] = [
+pub const CALLS: [&str; 20] = [
     "server_info",
     "inventory",
     "pod",
@@ -30,6 +30,7 @@ pub const CALLS: [&str; 19] = [
     "operation_wait",
     "events_since",
     "journal",
+    "journal_until",
     "host_check",
     "shutdown",
 ];

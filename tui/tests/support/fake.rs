@@ -334,7 +334,30 @@ impl Pinacle for Fake {
         let records: Vec<JournalRecord> =
             state.journal.iter().filter(|r| r.seq > after.seq).cloned().collect();
         let seq = records.last().map_or(after.seq, |r| r.seq);
-        Ok(JournalPage { pod, records, next: Cursor { epoch: 1, seq }, missed: 0, at_end: true })
+        let (from, next) = (Cursor { epoch: 1, ..after }, Cursor { epoch: 1, seq });
+        Ok(JournalPage { pod, records, from, next, missed: 0, at_end: true })
+    }
+
+    async fn journal_until(
+        self,
+        _: Context,
+        pod: PodRef,
+        until: Cursor,
+        max_records: u32,
+        _: bool,
+    ) -> Result<JournalPage, ApiError> {
+        let pod = self.find(&pod)?.pod.id;
+        let state = self.state();
+        let last = state.journal.last().map_or(0, |r| r.seq);
+        let seq = if until.epoch == 0 { last } else { until.seq.min(last) };
+        let mut records: Vec<JournalRecord> =
+            state.journal.iter().filter(|r| r.seq <= seq).cloned().collect();
+        let skipped = records.len().saturating_sub(max_records as usize);
+        let kept = records.split_off(skipped);
+        let from = Cursor { epoch: 1, seq: records.last().map_or(0, |r| r.seq) };
+        let next = Cursor { epoch: 1, seq };
+        let at_end = seq == last;
+        Ok(JournalPage { pod, records: kept, from, next, missed: 0, at_end })
     }
 
     async fn host_check(self, _: Context, _: HostId, fresh: bool) -> Result<HostReport, ApiError> {
