@@ -10,6 +10,7 @@ mod feed;
 pub mod frames;
 mod front;
 pub mod local;
+mod reader;
 mod start;
 
 pub use start::run;

@@ -195,6 +195,8 @@ calls! {
     events_since = events_since(after: Cursor, wait_ms: u64) -> EventBatch,
         Duration::from_millis(wait_ms + POLL_MARGIN_MS);
     journal = journal(pod: PodRef, after: Cursor, max_records: u32, infra: bool) -> JournalPage, READ;
+    journal_until = journal_until(pod: PodRef, until: Cursor, max_records: u32, infra: bool)
+        -> JournalPage, READ;
     host_check = host_check(host: HostId, fresh: bool) -> HostReport, CHECK;
 }
 

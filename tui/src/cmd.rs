@@ -1,8 +1,9 @@
 //! Everything the full screen can ask for. Values only: [`crate::app`] carries
 //! them out, and what comes of them is a [`Msg`](crate::msg::Msg).
 
+use crate::journal::Missing;
 use crate::msg::Verb;
-use pinacle_protocol::{Cursor, HostId, PodId, Revision};
+use pinacle_protocol::{HostId, PodId, Revision};
 
 /// Something to be done.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,18 +29,14 @@ pub enum Cmd {
     },
     /// Follow none.
     Unfollow,
-    /// Read a stretch of the journal again.
+    /// Read a part of the journal.
     Read {
         /// Whose.
         pod: PodId,
         /// The journal's number.
         number: u64,
-        /// The stretch's.
-        stretch: u64,
-        /// Records after this,
-        after: Cursor,
-        /// up to this one.
-        until: u64,
+        /// Which part.
+        missing: Missing,
         /// As when it was followed.
         infra: bool,
     },

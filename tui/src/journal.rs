@@ -4,26 +4,25 @@
 //! text of all is too much, the stretches far from what is looked at are let
 //! go but for their place, and read from the daemon again when they are
 //! needed. Each stretch remembers how it began, so that it is the same again.
+//! What stands above the part a journal was opened with is in `hole`.
 
+mod hole;
 mod parser;
+mod run;
 mod search;
 mod stretch;
 
+pub use hole::{Missing, Piece, Renumbered, Way};
 pub use parser::{Kind, Parser};
 pub use search::{Direction, Pattern, Search};
 pub use stretch::{LineRef, Stretch};
 
 use pinacle_protocol::{Cursor, JournalRecord, PodId};
+use run::Run;
 use std::collections::BTreeSet;
 
 /// Bytes of text kept in memory: some hundred thousand short lines.
 const KEPT_BYTES: usize = 12 * 1024 * 1024;
-
-/// A stretch is closed when it has this many lines,
-const STRETCH_LINES: usize = 4_000;
-
-/// or this many bytes.
-const STRETCH_BYTES: usize = 256 * 1024;
 
 /// Stretches at the end that are never let go: they are what is followed.
 const NEWEST: usize = 4;
@@ -37,173 +36,138 @@ pub struct Head {
     pub command: u64,
 }
 
-/// A stretch to be read again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Missing {
-    /// Its number.
-    pub stretch: u64,
-    /// Records after this,
-    pub after: Cursor,
-    /// up to this one.
-    pub until: u64,
-}
-
 /// The lines of one journal.
 #[derive(Debug)]
 pub struct Journal {
     /// Whose.
     pub pod: PodId,
-    stretches: Vec<Stretch>,
-    parser: Parser,
-    /// Lines that are complete.
-    total: u64,
-    /// Bytes of text in memory.
-    bytes: usize,
-    cursor: Cursor,
-    heads: Vec<Head>,
+    /// What is above the hole, while there is one.
+    above: Option<Run>,
+    run: Run,
     folded: BTreeSet<u64>,
-    wanted: BTreeSet<u64>,
+    /// What was asked for.
+    wanted: BTreeSet<Missing>,
 }
 
 impl Journal {
     /// Makes an empty one.
     pub fn new(pod: PodId) -> Self {
-        Self {
-            pod,
-            stretches: Vec::new(),
-            parser: Parser::default(),
-            total: 0,
-            bytes: 0,
-            cursor: Cursor::default(),
-            heads: Vec::new(),
-            folded: BTreeSet::new(),
-            wanted: BTreeSet::new(),
-        }
+        let run = Run::new(Cursor::default(), 0, Parser::default());
+        Self { pod, above: None, run, folded: BTreeSet::new(), wanted: BTreeSet::new() }
     }
 
-    /// Returns how many lines there are, with the one that is not complete.
+    /// Returns the number behind the last line, the one that is not complete among them.
     pub fn len(&self) -> u64 {
-        self.total + u64::from(self.parser.tail().is_some())
+        self.run.end + u64::from(self.run.parser.tail().is_some())
     }
 
-    /// Returns whether there is none.
+    /// Returns whether there is no line.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
+    /// Returns how many lines were read, of those above the hole and those below.
+    pub fn counts(&self) -> (u64, u64) {
+        (self.above.as_ref().map_or(0, |a| a.end), self.len() - self.run.first)
+    }
+
     /// Returns the bytes of text in memory.
     pub fn bytes(&self) -> usize {
-        self.bytes
+        self.stretches().map(Stretch::bytes).sum()
+    }
+
+    fn stretches(&self) -> impl DoubleEndedIterator<Item = &Stretch> {
+        let above = self.above.as_ref().map_or(&[][..], |a| &a.stretches);
+        above.iter().chain(&self.run.stretches)
     }
 
     /// Returns the commands by the line they begin at.
-    pub fn heads(&self) -> &[Head] {
-        &self.heads
+    pub fn heads(&self) -> impl DoubleEndedIterator<Item = Head> + '_ {
+        self.stretches().flat_map(Stretch::heads)
     }
 
-    /// Takes records in; `near` is a line that is looked at.
+    /// Takes records in that come at the end; `near` is a line that is looked at.
     pub fn push(&mut self, records: &[JournalRecord], cursor: Cursor, near: u64) {
-        for record in records {
-            // Sent again after a lost link.
-            if record.seq <= self.cursor.seq && self.cursor.seq > 0 {
-                continue;
-            }
-            self.open_stretch();
-            let Some(last) = self.stretches.last_mut() else { continue };
-            let before = (last.bytes(), last.lines());
-            self.parser.push(record, last);
-            last.until = record.seq;
-            self.cursor = Cursor { epoch: cursor.epoch, seq: record.seq };
-            let (bytes, lines) = (last.bytes() - before.0, last.lines() - before.1);
-            for at in before.1..last.lines() {
-                if let Some(head) = last.head_at(at) {
-                    self.heads.push(Head { line: last.first + at, command: head });
-                }
-            }
-            self.bytes += bytes;
-            self.total += lines;
-        }
-        self.cursor.epoch = cursor.epoch;
+        self.run.push(records, cursor);
         self.let_go(near);
     }
 
-    /// Says that records are missing here.
-    pub fn gap(&mut self, missed: Option<u64>, cursor: Cursor) {
-        self.open_stretch();
-        if let Some(last) = self.stretches.last_mut() {
-            let (before, lines) = (last.bytes(), last.lines());
-            self.parser.gap(missed, last);
-            self.bytes += last.bytes() - before;
-            self.total += last.lines() - lines;
-            self.cursor = cursor;
-        }
+    /// Takes in where commands began of which nothing was seen so far.
+    pub fn introduce(&mut self, context: &[JournalRecord]) {
+        self.run.introduce(context);
     }
 
-    fn open_stretch(&mut self) {
-        let full = |s: &Stretch| s.lines() >= STRETCH_LINES as u64 || s.bytes() >= STRETCH_BYTES;
-        if self.stretches.last().is_none_or(full) {
-            self.stretches.push(Stretch::new(self.total, self.cursor, self.parser.clone()));
-        }
+    /// Says that records are missing at the end.
+    pub fn gap(&mut self, missed: Option<u64>, cursor: Cursor) {
+        self.run.gap(missed, cursor);
     }
 
     /// Lets stretches go until the rest fits, the farthest from `near` first.
     fn let_go(&mut self, near: u64) {
-        while self.bytes > KEPT_BYTES && self.stretches.len() > NEWEST {
-            let old = &self.stretches[..self.stretches.len() - NEWEST];
-            let far = old.iter().enumerate().filter(|(_, s)| s.is_loaded());
-            let Some((at, _)) = far.max_by_key(|(_, s)| s.first.abs_diff(near)) else { return };
-            self.bytes -= self.stretches[at].let_go();
+        let mut bytes = self.bytes();
+        while bytes > KEPT_BYTES {
+            let old = self.run.stretches.len().saturating_sub(NEWEST);
+            let above = self.above.iter_mut().flat_map(|a| &mut a.stretches);
+            let all = above.chain(&mut self.run.stretches[..old]);
+            let far = all.filter(|s| s.is_loaded()).max_by_key(|s| s.first.abs_diff(near));
+            let Some(stretch) = far else { return };
+            bytes -= stretch.let_go();
         }
     }
 
-    fn stretch_of(&self, line: u64) -> Option<usize> {
-        let after = self.stretches.partition_point(|s| s.first <= line);
-        let at = after.checked_sub(1)?;
-        (line < self.stretches[at].first + self.stretches[at].lines()).then_some(at)
+    /// Returns the part that a line is in.
+    fn run_of(&self, line: u64) -> &Run {
+        self.above.as_ref().filter(|above| line < above.end).unwrap_or(&self.run)
     }
 
-    /// Returns a line; `None` beyond the end and while its stretch is not here.
+    /// Returns a line; `None` beyond the end and while it is not here.
     pub fn line(&self, line: u64) -> Option<LineRef<'_>> {
-        if line == self.total {
-            let (command, text) = self.parser.tail()?;
+        if line == self.run.end {
+            let (command, text) = self.run.parser.tail()?;
             return Some(LineRef { kind: Kind::Output, command, text });
         }
-        let stretch = &self.stretches[self.stretch_of(line)?];
-        stretch.line(line - stretch.first)
+        self.run_of(line).line(line)
     }
 
     /// Returns what has to be read for a line to be here, and remembers that it was asked for.
     pub fn want(&mut self, line: u64) -> Option<Missing> {
-        let at = self.stretch_of(line)?;
-        let stretch = &self.stretches[at];
-        let number = at as u64;
-        if stretch.is_loaded() || !self.wanted.insert(number) {
-            return None;
-        }
-        Some(Missing { stretch: number, after: stretch.after, until: stretch.until })
-    }
-
-    /// Takes the records of a stretch in again.
-    pub fn refill(&mut self, number: u64, records: &[JournalRecord]) {
-        self.wanted.remove(&number);
-        let Some(stretch) = usize::try_from(number).ok().and_then(|n| self.stretches.get_mut(n))
-        else {
-            return;
+        let line = self.clamp(line);
+        let run = self.run_of(line);
+        let missing = match run.at(line).map(|at| &run.stretches[at]) {
+            None => self.want_hole(line)?,
+            Some(here) if here.is_loaded() => return None,
+            Some(gone) => Missing { after: gone.after, until: gone.until, way: Way::Again },
         };
-        self.bytes += stretch.refill(records);
-        let near = stretch.first;
-        self.let_go(near);
+        self.wanted.insert(missing).then_some(missing)
     }
 
-    /// Says that a stretch could not be read.
-    pub fn refused(&mut self, number: u64) {
-        self.wanted.remove(&number);
+    /// Takes in what was asked for; says which lines got other numbers by it. `near` is a
+    /// line that is looked at.
+    pub fn refill(&mut self, missing: Missing, piece: &Piece, near: u64) -> Option<Renumbered> {
+        self.wanted.remove(&missing);
+        let renumbered = if missing.way == Way::Again {
+            let runs = self.above.iter_mut().chain(std::iter::once(&mut self.run));
+            let mut stretches = runs.flat_map(|run| &mut run.stretches);
+            let same = |s: &&mut Stretch| (s.after, s.until) == (missing.after, missing.until);
+            if let Some(stretch) = stretches.find(same) {
+                stretch.refill(&piece.records);
+            }
+            None
+        } else {
+            self.fill(missing, piece)
+        };
+        self.let_go(renumbered.map_or(near, |r| r.line(near)));
+        renumbered
+    }
+
+    /// Forgets what was asked for in vain, so that it is asked for again.
+    pub fn ask_again(&mut self) {
+        self.wanted.clear();
     }
 
     /// Returns the command that a line belongs to, as far as headings tell.
     pub fn command_at(&self, line: u64) -> Option<Head> {
-        let after = self.heads.partition_point(|h| h.line <= line);
-        self.heads.get(after.checked_sub(1)?).copied()
+        self.heads().rev().find(|h| h.line <= line)
     }
 
     /// Folds or unfolds a command.
@@ -221,7 +185,7 @@ impl Journal {
     /// Folds all commands, or none when any is folded.
     pub fn toggle_all(&mut self) {
         if self.folded.is_empty() {
-            self.folded = self.heads.iter().map(|h| h.command).collect();
+            self.folded = self.heads().map(|h| h.command).collect();
         } else {
             self.folded.clear();
         }
@@ -234,7 +198,7 @@ impl Journal {
 
     /// Returns how many lines of a command are hidden when it is folded.
     pub fn hidden_lines(&self, command: u64) -> u64 {
-        self.stretches.iter().map(|s| s.output_of(command)).sum()
+        self.stretches().map(|s| s.output_of(command)).sum()
     }
 
     fn is_hidden(&self, line: u64) -> bool {
@@ -245,6 +209,11 @@ impl Journal {
     /// Returns the first line from `line` on that is shown.
     pub fn shown_from(&self, line: u64) -> Option<u64> {
         let mut line = line;
+        if let Some((top, bottom)) = self.hole()
+            && line > top
+        {
+            line = line.max(bottom);
+        }
         while line < self.len() {
             if !self.is_hidden(line) {
                 return Some(line);
@@ -259,6 +228,11 @@ impl Journal {
         let mut line = line.min(self.len());
         while line > 0 {
             line -= 1;
+            if let Some((top, bottom)) = self.hole()
+                && line < bottom
+            {
+                line = line.min(top);
+            }
             if !self.is_hidden(line) {
                 return Some(line);
             }
@@ -269,7 +243,8 @@ impl Journal {
 
     /// Returns where to look next: a stretch that is hidden whole is passed at once.
     fn skip(&self, line: u64, direction: Direction) -> u64 {
-        let whole = self.stretch_of(line).map(|at| &self.stretches[at]);
+        let run = self.run_of(line);
+        let whole = run.at(line).map(|at| &run.stretches[at]);
         let whole = whole.filter(|s| s.lines() == s.output_of_any(&self.folded));
         match (direction, whole) {
             (Direction::Forward, Some(stretch)) => stretch.first + stretch.lines(),

@@ -1,6 +1,7 @@
 //! Everything that can happen to the full screen. Closed, and written down by
 //! the recorder, so a recording replays to the same frames.
 
+use crate::journal::{Missing, Piece};
 use crate::keymap::Key;
 use pinacle_protocol::{
     Accepted, ApiError, ConfigPlan, ConfigReport, Cursor, Event, HostReport, Inventory,
@@ -54,6 +55,10 @@ pub struct Source {
 /// What comes of a journal that is followed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Feed {
+    /// The end of it, to begin with; also when it is another journal now.
+    Opened(Piece),
+    /// Where commands began that are among the next records.
+    Context(Vec<JournalRecord>),
     /// Records, and the cursor after the last.
     Records(Vec<JournalRecord>, Cursor),
     /// Records are missing here, this many when that is known; then the cursor.
@@ -98,9 +103,8 @@ pub enum Msg {
     Detail(PodId, Result<Box<PodDetail>, ApiError>),
     /// Of the journal that is followed; the number tells it from an earlier one.
     Journal(u64, Feed),
-    /// Records of a stretch of the journal that had been let go: the journal's
-    /// number, the stretch's, the records.
-    Page(u64, u64, Result<Vec<JournalRecord>, ApiError>),
+    /// A part of the journal that was asked for; the number is the journal's.
+    Page(u64, Missing, Result<Piece, ApiError>),
     /// What became of an action.
     Acted(Verb, PodId, Result<Accepted, ApiError>),
     /// Findings about the text with this number.

@@ -44,7 +44,7 @@ enum State {
 }
 
 /// One stream's state between chunks.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sanitizer {
     keep: Keep,
     state: State,

@@ -33,6 +33,9 @@ pub fn update(model: &mut Model, msg: Msg) -> Vec<Cmd> {
     let mut cmds = match msg {
         Msg::Key(key) => {
             model.touched = model.world.now;
+            if let Some(Screen::Pod(pod)) = model.screens.last_mut() {
+                pod.ask_again();
+            }
             keys::on_key(model, key)
         }
         Msg::Paste(text) => {
@@ -147,18 +150,15 @@ fn settle_journal(model: &mut Model, cmds: &mut Vec<Cmd>) {
         nowhere = pod.search(from, direction, extent) == Some(Search::Nowhere);
     }
     let top = pod.top(extent);
-    let last = top.saturating_add(extent.rows as u64);
+    let (rows, last) = (extent.rows as u64, pod.journal.len().saturating_sub(1));
     let waiting = pod.pending.map(|(line, _)| line);
-    for line in [Some(top), Some(last.min(pod.journal.len().saturating_sub(1))), waiting] {
-        if let Some(missing) = line.and_then(|line| pod.journal.want(line)) {
-            cmds.push(Cmd::Read {
-                pod: pod.id.clone(),
-                number: pod.number,
-                stretch: missing.stretch,
-                after: missing.after,
-                until: missing.until,
-                infra: pod.infra,
-            });
+    // A screenful ahead, so that scrolling does not wait.
+    let near = [top.saturating_sub(rows), top.saturating_add(2 * rows).min(last)];
+    let shown = [top, top.saturating_add(rows).min(last)];
+    for line in shown.into_iter().chain(near).chain(waiting) {
+        if let Some(missing) = pod.journal.want(line) {
+            let (id, number, infra) = (pod.id.clone(), pod.number, pod.infra);
+            cmds.push(Cmd::Read { pod: id, number, missing, infra });
         }
     }
     if nowhere {

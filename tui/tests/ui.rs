@@ -1,6 +1,7 @@
 //! The full screen, without a terminal: what it shows, what keys do, that
 //! nothing breaks it.
 
+mod chance;
 mod frames;
 mod fuzz;
 mod journal;

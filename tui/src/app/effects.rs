@@ -1,6 +1,7 @@
 //! Carries out what needs no terminal: asks the daemon, reads and writes files.
 //! Each ends in a message; none holds up the screen.
 
+use super::reader::Reader;
 use super::{feed, local};
 use crate::client::Client;
 use crate::cmd::{Cmd, Creation};
@@ -8,16 +9,13 @@ use crate::msg::{Msg, Verb};
 use crate::origins::Origins;
 use crate::session::{self, Environment};
 use pinacle_protocol::{
-    Accepted, ApiError, ConfigApply, CreatePod, Cursor, ErrorKind, JournalRecord, PodAction, PodId,
-    PodRef, RequestId,
+    Accepted, ApiError, ConfigApply, CreatePod, Cursor, ErrorKind, PodAction, PodId, PodRef,
+    RequestId,
 };
 use std::path::PathBuf;
 use std::sync::Arc;
 use tokio::sync::mpsc::Sender;
 use tokio::task::{AbortHandle, JoinSet};
-
-/// Records that are read at once.
-const PAGE: u32 = 1_000;
 
 /// What effects stand on.
 #[derive(Debug, Clone)]
@@ -64,7 +62,8 @@ impl Effects {
             Cmd::Follow { pod, number, infra } => {
                 self.unfollow();
                 let (socket, messages) = (self.facts.socket.clone(), self.messages.clone());
-                let following = feed::journal(socket, pod, number, infra, messages);
+                let followed = feed::Followed { pod, number, infra };
+                let following = feed::journal(socket, followed, messages);
                 self.following = Some(self.tasks.spawn(following));
             }
             cmd => {
@@ -97,8 +96,9 @@ async fn answer(client: &Client, facts: &Facts, cmd: Cmd) -> Option<Msg> {
             let detail = client.pod(reference(&pod)).await;
             Msg::Detail(pod, detail.map(Box::new))
         }
-        Cmd::Read { pod, number, stretch, after, until, infra } => {
-            Msg::Page(number, stretch, read(client, &pod, after, until, infra).await)
+        Cmd::Read { pod, number, missing, infra } => {
+            let reader = Reader::new(client, &pod, infra);
+            Msg::Page(number, missing, reader.part(missing).await)
         }
         Cmd::Act(verb, pod) => {
             let accepted = act(client, verb, &pod).await;
@@ -180,25 +180,4 @@ async fn create(client: &Client, facts: &Facts, creation: Creation) -> Result<Ac
         Origins::new(&facts.state_dir).remember(&accepted.pod, std::path::Path::new(&dir));
     }
     Ok(accepted)
-}
-
-/// Reads the records after a cursor up to one.
-async fn read(
-    client: &Client,
-    pod: &PodId,
-    after: Cursor,
-    until: u64,
-    infra: bool,
-) -> Result<Vec<JournalRecord>, ApiError> {
-    let mut records = Vec::new();
-    let mut from = after;
-    loop {
-        let page = client.journal(reference(pod), from, PAGE, infra).await?;
-        let done = page.at_end || page.next.seq >= until || page.next == from;
-        records.extend(page.records.into_iter().filter(|r| r.seq <= until));
-        from = page.next;
-        if done {
-            return Ok(records);
-        }
-    }
 }

@@ -44,7 +44,7 @@ impl Kind {
 }
 
 /// One of a command's streams.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 struct Stream {
     sanitizer: Sanitizer,
     /// The line that is not complete.
@@ -136,12 +136,18 @@ impl Stream {
 }
 
 /// A command whose end has not been seen.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 struct Open {
     label: Option<String>,
     line: String,
     stdout: Stream,
     stderr: Stream,
+}
+
+impl Open {
+    fn new(label: Option<&str>, line: &str) -> Self {
+        Self { label: label.map(plain_line), line: plain_line(line), ..Self::default() }
+    }
 }
 
 /// Where a journal has got to.
@@ -154,6 +160,37 @@ pub struct Parser {
 }
 
 impl Parser {
+    /// Begins in the middle: these are the beginnings of commands under way.
+    pub(super) fn within(context: &[JournalRecord]) -> Self {
+        let mut parser = Self::default();
+        parser.introduce(context);
+        parser
+    }
+
+    /// Takes in where commands began of which nothing was seen so far.
+    pub(super) fn introduce(&mut self, context: &[JournalRecord]) {
+        for record in context {
+            if let JournalEntry::Begin { command, line, container_line, label } = &record.entry {
+                let line = container_line.as_ref().unwrap_or(line);
+                let open = || Open::new(label.as_deref(), line);
+                self.open.entry(*command).or_insert_with(open);
+            }
+        }
+    }
+
+    /// Returns whether lines that were made after `other`, which had seen less, would be
+    /// the same after this.
+    pub(super) fn goes_on_as(&self, other: &Self) -> bool {
+        let same = |(command, open): (&u64, &Open)| match other.open.get(command) {
+            Some(known) => known == open,
+            // Introduced once it says something.
+            None => open.stdout == Stream::default() && open.stderr == Stream::default(),
+        };
+        self.current == other.current
+            && self.anything == other.anything
+            && self.open.iter().all(same)
+    }
+
     /// Returns the line that is not complete, and whose it is.
     pub(super) fn tail(&self) -> Option<(u64, &str)> {
         let (command, stream) = self.current?;
@@ -168,12 +205,8 @@ impl Parser {
     pub(super) fn push(&mut self, record: &JournalRecord, out: &mut Stretch) {
         match &record.entry {
             JournalEntry::Begin { command, line, container_line, label } => {
-                let open = Open {
-                    label: label.as_deref().map(plain_line),
-                    line: plain_line(container_line.as_ref().unwrap_or(line)),
-                    ..Open::default()
-                };
-                self.open.insert(*command, open);
+                let line = container_line.as_ref().unwrap_or(line);
+                self.open.insert(*command, Open::new(label.as_deref(), line));
                 self.speak(*command, OutputStream::Stdout, "", out);
             }
             JournalEntry::Output { command, stream, text } => {

@@ -63,11 +63,16 @@ impl Pattern {
     }
 
     fn is_in(&self, text: &str) -> bool {
-        let plain = if text.contains('\x1b') { ansi::strip(text) } else { text.to_owned() };
-        if self.exact {
-            plain.contains(&self.text)
-        } else {
-            plain.to_lowercase().contains(&self.text)
+        let stripped = text.contains('\x1b').then(|| ansi::strip(text));
+        let plain = stripped.as_deref().unwrap_or(text);
+        let (text, wanted) = (plain.as_bytes(), self.text.as_bytes());
+        match self.exact {
+            true => plain.contains(&self.text),
+            // Most of a million lines are looked through without another copy of each.
+            false if plain.is_ascii() => {
+                text.windows(wanted.len()).any(|part| part.eq_ignore_ascii_case(wanted))
+            }
+            false => plain.to_lowercase().contains(&self.text),
         }
     }
 }

@@ -1,8 +1,14 @@
 //! A stretch of lines: their text in one piece, or only the place of it.
 
-use super::{Kind, Parser};
-use pinacle_protocol::{Cursor, JournalRecord};
+use super::{Head, Kind, Parser};
+use pinacle_protocol::{Cursor, JournalEntry, JournalRecord};
 use std::collections::{BTreeMap, BTreeSet};
+
+/// A stretch is full when it has this many lines,
+const LINES: u64 = 4_000;
+
+/// or this many bytes, kept or read.
+const BYTES: usize = 256 * 1024;
 
 /// One line as it is kept.
 #[derive(Debug, Clone, Copy)]
@@ -24,14 +30,14 @@ pub struct LineRef<'a> {
     pub text: &'a str,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 struct Body {
     text: String,
     entries: Vec<Entry>,
 }
 
 /// A stretch.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Stretch {
     /// Number of its first line.
     pub first: u64,
@@ -40,7 +46,14 @@ pub struct Stretch {
     /// Its last record.
     pub until: u64,
     lines: u64,
+    /// Bytes of output that were read for it: most may be gone, as with a progress bar.
+    read: usize,
+    sealed: bool,
     began: Parser,
+    /// Commands that begin in it, by the line from its first.
+    heads: Vec<Head>,
+    /// What is missing, behind which record.
+    gaps: Vec<(u64, Option<u64>)>,
     /// Lines that fold, by command.
     output: BTreeMap<u64, u64>,
     body: Option<Body>,
@@ -48,8 +61,19 @@ pub struct Stretch {
 
 impl Stretch {
     pub(super) fn new(first: u64, after: Cursor, began: Parser) -> Self {
-        let (output, body) = (BTreeMap::new(), Some(Body::default()));
-        Self { first, after, until: after.seq, lines: 0, began, output, body }
+        Self {
+            first,
+            after,
+            until: after.seq,
+            lines: 0,
+            read: 0,
+            sealed: false,
+            began,
+            heads: Vec::new(),
+            gaps: Vec::new(),
+            output: BTreeMap::new(),
+            body: Some(Body::default()),
+        }
     }
 
     /// Returns how many lines it has.
@@ -62,13 +86,51 @@ impl Stretch {
         self.body.is_some()
     }
 
+    pub(super) fn began(&self) -> &Parser {
+        &self.began
+    }
+
+    /// Takes in where commands began that said nothing in it so far.
+    pub(super) fn introduce(&mut self, context: &[JournalRecord]) {
+        self.began.introduce(context);
+    }
+
+    pub(super) fn is_full(&self) -> bool {
+        let much = self.bytes().max(self.read) >= BYTES;
+        self.sealed || self.lines >= LINES || much || !self.is_loaded()
+    }
+
+    pub(super) fn seal(&mut self) {
+        self.sealed = true;
+    }
+
     pub(super) fn bytes(&self) -> usize {
         let of = |b: &Body| b.text.len() + b.entries.len() * size_of::<Entry>();
         self.body.as_ref().map_or(0, of)
     }
 
+    /// Takes a record in.
+    pub(super) fn take(&mut self, record: &JournalRecord, parser: &mut Parser) {
+        if let JournalEntry::Output { text, .. } = &record.entry {
+            self.read += text.len();
+        }
+        parser.push(record, self);
+        self.until = record.seq;
+    }
+
+    /// Says that records are missing here.
+    pub(super) fn take_gap(&mut self, missed: Option<u64>, parser: &mut Parser) {
+        self.gaps.push((self.until, missed));
+        parser.gap(missed, self);
+    }
+
     pub(super) fn add(&mut self, kind: Kind, command: u64, text: &str) {
         let Some(body) = &mut self.body else { return };
+        let headed =
+            body.entries.last().is_some_and(|e| (e.kind, e.command) == (Kind::Heading, command));
+        if kind == Kind::Heading || kind == Kind::Command && !headed {
+            self.heads.push(Head { line: self.lines, command });
+        }
         body.text.push_str(text);
         let end = u32::try_from(body.text.len()).unwrap_or(u32::MAX);
         body.entries.push(Entry { end, kind, command });
@@ -87,16 +149,9 @@ impl Stretch {
         Some(LineRef { kind: entry.kind, command: entry.command, text })
     }
 
-    /// Returns the command that begins at a line.
-    pub(super) fn head_at(&self, at: u64) -> Option<u64> {
-        let line = self.line(at)?;
-        let before = at.checked_sub(1).and_then(|b| self.line(b));
-        let headed = before.is_some_and(|b| b.kind == Kind::Heading && b.command == line.command);
-        match line.kind {
-            Kind::Heading => Some(line.command),
-            Kind::Command if !headed => Some(line.command),
-            _ => None,
-        }
+    /// Returns the commands that begin in it.
+    pub(super) fn heads(&self) -> impl DoubleEndedIterator<Item = Head> + '_ {
+        self.heads.iter().map(|h| Head { line: self.first + h.line, command: h.command })
     }
 
     pub(super) fn output_of(&self, command: u64) -> u64 {
@@ -119,18 +174,22 @@ impl Stretch {
         if self.is_loaded() {
             return 0;
         }
-        let lines = self.lines;
         let mut again = Self::new(self.first, self.after, self.began.clone());
         let mut parser = self.began.clone();
+        let mut gaps = self.gaps.iter().peekable();
         for record in records.iter().filter(|r| r.seq > self.after.seq && r.seq <= self.until) {
+            while let Some((_, missed)) = gaps.next_if(|(behind, _)| *behind < record.seq) {
+                parser.gap(*missed, &mut again);
+            }
             parser.push(record, &mut again);
         }
+        gaps.for_each(|(_, missed)| parser.gap(*missed, &mut again));
         // Records may have been cleared away since: the numbers of lines stay.
-        while again.lines < lines {
+        while again.lines < self.lines {
             again.add(Kind::Gap, 0, "[no longer kept]");
         }
         if let Some(body) = &mut again.body {
-            body.entries.truncate(usize::try_from(lines).unwrap_or(usize::MAX));
+            body.entries.truncate(usize::try_from(self.lines).unwrap_or(usize::MAX));
         }
         self.body = again.body;
         self.bytes()

@@ -4,7 +4,7 @@ mod view;
 
 pub use view::{journal_height, view};
 
-use crate::journal::{Direction, Journal, Kind, Pattern, Search};
+use crate::journal::{Direction, Journal, Kind, Missing, Pattern, Piece, Search};
 use crate::widgets::ansi::{self, Wrap};
 use pinacle_protocol::PodId;
 
@@ -60,6 +60,8 @@ pub struct Pod {
     pub pending: Option<(u64, Direction)>,
     /// Whether all that was written before has come.
     pub caught_up: bool,
+    /// Whether a part of it could not be had.
+    pub refused: bool,
     /// Why nothing comes.
     pub lost: Option<String>,
 }
@@ -78,6 +80,7 @@ impl Pod {
             hit: None,
             pending: None,
             caught_up: false,
+            refused: false,
             lost: None,
         }
     }
@@ -87,6 +90,34 @@ impl Pod {
         self.journal = Journal::new(self.id.clone());
         (self.number, self.view, self.caught_up) = (number, View::Following, false);
         (self.hit, self.pending, self.lost) = (None, None, None);
+        self.refused = false;
+    }
+
+    /// Begins the journal anew with its end.
+    pub fn open(&mut self, piece: &Piece) {
+        self.restart(self.number);
+        self.journal = Journal::open(self.id.clone(), piece);
+    }
+
+    /// Takes in a part of the journal; what is looked at stays where it is.
+    pub fn refill(&mut self, missing: Missing, piece: &Piece) {
+        let near = match self.view {
+            View::Following => u64::MAX,
+            View::At { top, .. } => top,
+        };
+        let Some(now) = self.journal.refill(missing, piece, near) else { return };
+        if let View::At { top, seen } = self.view {
+            self.view = View::At { top: now.line(top), seen: now.line(seen) };
+        }
+        self.hit = self.hit.map(|line| now.line(line));
+        self.pending = self.pending.map(|(line, direction)| (now.line(line), direction));
+    }
+
+    /// What could not be had is wanted again.
+    pub fn ask_again(&mut self) {
+        if std::mem::take(&mut self.refused) {
+            self.journal.ask_again();
+        }
     }
 
     /// Returns how many rows a line takes.
@@ -117,9 +148,10 @@ impl Pod {
     /// Returns the first line of the last screenful.
     fn last_top(&self, extent: Extent) -> u64 {
         let (mut top, mut used) = (self.journal.len(), 0);
+        let hole = self.journal.hole().map(|(_, bottom)| bottom);
         while let Some(before) = self.journal.shown_before(top) {
             used += self.height(before, extent);
-            if used > extent.rows {
+            if used > extent.rows || hole == Some(top) {
                 break;
             }
             top = before;
@@ -130,7 +162,12 @@ impl Pod {
     /// Moves by lines that are shown.
     pub fn step(&mut self, by: isize, extent: Extent) {
         let mut top = self.top(extent);
+        // What was not read is not passed over.
+        let wall = self.journal.hole().map(|(top, bottom)| if by < 0 { bottom } else { top });
         for _ in 0..by.unsigned_abs() {
+            if wall == Some(top) {
+                break;
+            }
             let next = if by < 0 {
                 self.journal.shown_before(top)
             } else {
@@ -178,19 +215,18 @@ impl Pod {
             View::Following => self.journal.len(),
             View::At { .. } => self.top(extent),
         };
-        let found = self.journal.command_at(line).or_else(|| self.journal.heads().first().copied());
+        let found = self.journal.command_at(line).or_else(|| self.journal.heads().next());
         found.map(|h| h.command)
     }
 
     /// Goes to the beginning of the next command, or of the one before.
     pub fn command(&mut self, direction: Direction, extent: Extent) {
         let top = self.top(extent);
-        let heads = self.journal.heads();
         let to = match direction {
-            Direction::Forward => heads.iter().find(|h| h.line > top),
-            Direction::Backward => heads.iter().rev().find(|h| h.line < top),
+            Direction::Forward => self.journal.heads().find(|h| h.line > top),
+            Direction::Backward => self.journal.heads().rev().find(|h| h.line < top),
         };
-        if let Some(head) = to.copied() {
+        if let Some(head) = to {
             self.go(head.line, extent);
         }
     }
@@ -244,7 +280,7 @@ impl Pod {
     /// Returns the text of the current command, without colours.
     pub fn copy(&self, extent: Extent) -> Option<String> {
         let command = self.current(extent)?;
-        let first = self.journal.heads().iter().find(|h| h.command == command)?.line;
+        let first = self.journal.heads().find(|h| h.command == command)?.line;
         let mut text = String::new();
         for number in first..self.journal.len() {
             let Some(line) = self.journal.line(number) else { break };

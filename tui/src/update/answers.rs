@@ -2,6 +2,7 @@
 
 use super::actions::{follow, propose};
 use crate::cmd::Cmd;
+use crate::journal::{Missing, Piece};
 use crate::model::{Link, Model, Screen};
 use crate::msg::{Feed, Msg, Source, Verb};
 use crate::screens::editor::{Change, Editor, Stage, Target, line_changes};
@@ -33,17 +34,13 @@ pub(super) fn on_answer(model: &mut Model, msg: Msg) -> Vec<Cmd> {
         Msg::Journal(number, feed) => {
             let extent = journal_extent(model.size);
             if let Some(pod) = model.journal_mut(number) {
-                on_feed(pod, feed, extent);
-            }
-        }
-        Msg::Page(number, stretch, records) => {
-            if let Some(pod) = model.journal_mut(number) {
-                match records {
-                    Ok(records) => pod.journal.refill(stretch, &records),
-                    Err(_) => pod.journal.refused(stretch),
+                let another = on_feed(pod, feed, extent);
+                if another {
+                    model.say(Role::Warning, "the journal the daemon has now is another one");
                 }
             }
         }
+        Msg::Page(number, missing, piece) => on_page(model, number, missing, piece),
         Msg::Acted(verb, id, answer) => on_acted(model, verb, &id, answer),
         Msg::Checked(serial, report) => return on_checked(model, serial, report),
         Msg::Planned(serial, plan) => on_planned(model, serial, plan),
@@ -68,9 +65,29 @@ pub(super) fn on_answer(model: &mut Model, msg: Msg) -> Vec<Cmd> {
     Vec::new()
 }
 
-fn on_feed(pod: &mut Pod, feed: Feed, extent: crate::screens::pod::Extent) {
+/// Takes in a part of a journal. What could not be had is asked for again when somebody
+/// presses a key, not before: whatever is in the way may stay there.
+fn on_page(model: &mut Model, number: u64, missing: Missing, piece: Result<Piece, ApiError>) {
+    let Some(pod) = model.journal_mut(number) else { return };
+    match piece {
+        Ok(piece) => pod.refill(missing, &piece),
+        Err(error) => {
+            (pod.pending, pod.refused) = (None, true);
+            model.complain(&error);
+        }
+    }
+}
+
+/// Takes in what comes of a journal; returns whether it is another one than before.
+fn on_feed(pod: &mut Pod, feed: Feed, extent: crate::screens::pod::Extent) -> bool {
     pod.lost = None;
+    let mut another = false;
     match feed {
+        Feed::Opened(piece) => {
+            another = pod.caught_up;
+            pod.open(&piece);
+        }
+        Feed::Context(records) => pod.journal.introduce(&records),
         Feed::Records(records, cursor) => {
             let near = match pod.view {
                 View::Following => u64::MAX,
@@ -82,6 +99,7 @@ fn on_feed(pod: &mut Pod, feed: Feed, extent: crate::screens::pod::Extent) {
         Feed::CaughtUp => pod.caught_up = true,
         Feed::Lost(reason) => pod.lost = Some(reason),
     }
+    another
 }
 
 fn on_acted(model: &mut Model, verb: Verb, id: &PodId, answer: Result<Accepted, ApiError>) {

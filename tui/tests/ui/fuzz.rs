@@ -1,6 +1,7 @@
 //! Random keys, sizes, pastes and hostile output: no panic, no broken frame,
 //! and a recording shows the same frames again.
 
+use super::chance::Chance;
 use super::play::*;
 use crate::support::views;
 use pinacle_protocol::*;
@@ -10,18 +11,6 @@ use pinacle_tui::msg::{Msg, Source};
 use pinacle_tui::recorder::{Recorder, replay};
 use pinacle_tui::update::update;
 use std::time::{Duration, Instant};
-
-/// Numbers that are the same in every run.
-struct Chance(u64);
-
-impl Chance {
-    fn below(&mut self, limit: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        usize::try_from(self.0 % (limit as u64)).expect("fits")
-    }
-}
 
 const HOSTILE: [&str; 10] = [
     "\x1b[2J\x1b[H\x1b[?1049l",
@@ -94,7 +83,7 @@ fn nothing_breaks_the_screen_and_a_recording_shows_it_again() {
     let mut seed = 0x9e37_79b9_7f4a_7c15;
     while began.elapsed() < Duration::from_secs(4) {
         seed += 0x1234_5678_9abc;
-        let mut chance = Chance(seed);
+        let mut chance = Chance::new(seed);
         let mut model = model(&["pod-1", "pod-2"]);
         let mut recorder = Recorder::new();
         let mut seq = 10;

@@ -1,12 +1,13 @@
 //! The journal in memory.
 
+use super::chance::Chance;
 use super::play::*;
 use crate::support::views;
 use pinacle_protocol::*;
 use pinacle_tui::cmd::Cmd;
-use pinacle_tui::journal::Journal;
+use pinacle_tui::journal::{Journal, Missing, Piece, Way};
 use pinacle_tui::model::{Model, Screen};
-use pinacle_tui::msg::Msg;
+use pinacle_tui::msg::{Feed, Msg};
 use pinacle_tui::update::update;
 
 fn opened() -> Model {
@@ -67,8 +68,9 @@ fn a_million_lines_stay_within_bounds_and_each_can_be_had() {
     assert_eq!(journal.want(502), None, "asked for once");
     let again: Vec<JournalRecord> =
         (missing.after.seq.max(1)..missing.until).map(|seq| batch(seq - 1)).collect();
-    let again = [vec![views::begin(1, "Flood", "yes")], again].concat();
-    journal.refill(missing.stretch, &again);
+    let records = [vec![views::begin(1, "Flood", "yes")], again].concat();
+    let piece = Piece { records, ..Piece::default() };
+    assert_eq!(journal.refill(missing, &piece, 502), None, "no line gets another number");
     assert_eq!(journal.line(502).expect("here again").text, "line 500");
 }
 
@@ -81,9 +83,223 @@ fn what_is_not_in_memory_is_read_when_it_is_scrolled_to() {
         records(&mut model, vec![views::output(seq, 1, &text)]);
     }
     let cmds = press(&mut model, "g");
-    let [Cmd::Read { stretch, number, .. }] = &cmds[..] else { panic!("{cmds:?}") };
-    let mut first = vec![views::begin(1, "Flood", "yes")];
-    first.extend((2..20).map(|seq| views::output(seq, 1, &text)));
-    update(&mut model, Msg::Page(*number, *stretch, Ok(first)));
+    let [Cmd::Read { missing, number, .. }] = &cmds[..] else { panic!("{cmds:?}") };
+    let mut records = vec![views::begin(1, "Flood", "yes")];
+    records.extend((2..20).map(|seq| views::output(seq, 1, &text)));
+    let piece = Piece { records, ..Piece::default() };
+    update(&mut model, Msg::Page(*number, *missing, Ok(piece)));
     assert!(screen(&model).contains("a line of some length 3"), "{}", screen(&model));
+}
+
+/// Commands that overlap, lines cut anywhere, colours that go on, progress bars.
+fn tangle(chance: &mut Chance, count: u64) -> Vec<JournalRecord> {
+    const PARTS: [&str; 8] = [
+        "a whole line\n",
+        "half ",
+        "\x1b[31mred ",
+        "\x1b[0m\n",
+        "10%\r",
+        "\ttab 你好\n",
+        "one\ntwo\nthree\n",
+        "\n",
+    ];
+    let mut open = Vec::new();
+    let mut records = Vec::new();
+    // Now and then nobody ends a line for long.
+    let rarely = 1 + chance.below(12);
+    for seq in 1..=count {
+        records.push(match chance.below(12) {
+            0 | 1 if open.len() < 4 => {
+                open.push(seq);
+                views::begin(seq, &format!("label {seq}"), "command")
+            }
+            2 if !open.is_empty() => {
+                views::end(seq, open.remove(chance.below(open.len())), Some(0))
+            }
+            _ if open.is_empty() => {
+                views::record(seq, JournalEntry::Note { text: format!("note {seq}") })
+            }
+            _ => {
+                let command = open[chance.below(open.len())];
+                let part = if chance.below(rarely) == 0 { chance.below(8) } else { 1 };
+                views::output(seq, command, PARTS[part])
+            }
+        });
+    }
+    records
+}
+
+/// Reads parts as the daemon gives them, in pages of a few records.
+fn read(all: &[JournalRecord], missing: Missing, page: u64) -> Piece {
+    let last = all.len() as u64;
+    let (from, next) = match missing.way {
+        Way::Again => (missing.after.seq, missing.until),
+        Way::Onwards(reach) => {
+            let next = (missing.after.seq + page).min(last);
+            (missing.after.seq, if next >= reach { missing.until } else { next })
+        }
+        Way::Back(reach) => {
+            let mut from = missing.until;
+            while from >= reach && from > 0 {
+                from = from.saturating_sub(page);
+            }
+            (from, missing.until)
+        }
+    };
+    piece(all, from, next)
+}
+
+fn piece(all: &[JournalRecord], from: u64, next: u64) -> Piece {
+    let at = |seq| Cursor { epoch: 7, seq };
+    let records: Vec<_> = all.iter().filter(|r| r.seq > from && r.seq <= next).cloned().collect();
+    let context = strangers(all, &records, from);
+    Piece { records, context, from: at(from), next: at(next), missed: 0 }
+}
+
+/// Returns the beginnings of commands in `records` that began up to `from`.
+fn strangers(all: &[JournalRecord], records: &[JournalRecord], from: u64) -> Vec<JournalRecord> {
+    let said = |begun: u64| {
+        records.iter().any(|r| match &r.entry {
+            JournalEntry::Output { command, .. } | JournalEntry::End { command, .. } => {
+                *command == begun
+            }
+            _ => false,
+        })
+    };
+    let begun = |r: &&JournalRecord| r.seq <= from && matches!(r.entry, JournalEntry::Begin { .. });
+    all.iter().filter(begun).filter(|r| said(r.seq)).cloned().collect()
+}
+
+fn lines(journal: &Journal) -> Vec<String> {
+    let shown = |n| journal.line(n).map_or_else(|| "?".to_owned(), |l| format!("{l:?}"));
+    (0..journal.len()).map(shown).collect()
+}
+
+#[test]
+fn opened_at_its_end_and_read_in_any_order_a_journal_has_the_same_lines() {
+    for seed in 1..600 {
+        let mut chance = Chance::new(seed);
+        let count = 1 + chance.below(300) as u64;
+        let all = tangle(&mut chance, count);
+        let mut whole = Journal::new(views::pod_id(1));
+        whole.push(&all, Cursor { epoch: 7, seq: count }, 0);
+        // Some of it comes while it is looked at.
+        let opened = 1 + chance.below(usize::try_from(count).expect("few")) as u64;
+        let from = opened.saturating_sub(1 + chance.below(40) as u64);
+        let mut journal = Journal::open(views::pod_id(1), &piece(&all, from, opened));
+        let (mut live, page) = (opened, 1 + chance.below(50) as u64);
+        for round in 0.. {
+            assert!(round < 5_000, "seed {seed} does not end");
+            let at_end = journal.hole().is_none();
+            if live < count && (at_end || chance.below(3) == 0) {
+                live += 1;
+                let record = &all[usize::try_from(live - 1).expect("few")];
+                let record = std::slice::from_ref(record);
+                journal.introduce(&strangers(&all, record, live - 1));
+                journal.push(record, Cursor { epoch: 7, seq: live }, 0);
+                continue;
+            }
+            let Some((top, bottom)) = journal.hole() else { break };
+            let line = if chance.below(2) == 0 { top } else { bottom };
+            let Some(missing) = journal.want(line) else { continue };
+            journal.refill(missing, &read(&all, missing, page), line);
+        }
+        assert_eq!(lines(&journal), lines(&whole), "seed {seed}");
+        let heads = |j: &Journal| j.heads().collect::<Vec<_>>();
+        assert_eq!(heads(&journal), heads(&whole), "seed {seed}");
+    }
+}
+
+/// A journal of many lines, opened at its end; what is asked for is answered until nothing is.
+struct Long {
+    model: Model,
+    all: Vec<JournalRecord>,
+    reads: usize,
+}
+
+impl Long {
+    fn new(count: u64) -> Self {
+        let mut all = vec![views::begin(1, "Flood", "seq")];
+        all.extend((2..=count).map(|n| views::output(n, 1, &format!("line {n}\n"))));
+        let mut model = opened();
+        let number = model.number;
+        let end = piece(&all, count - 200, count);
+        update(&mut model, Msg::Journal(number, Feed::Opened(end)));
+        update(&mut model, Msg::Journal(number, Feed::CaughtUp));
+        Self { model, all, reads: 0 }
+    }
+
+    fn press(&mut self, keys: &str) -> String {
+        for key in keys.split_whitespace() {
+            let mut cmds = press(&mut self.model, key);
+            while let Some(cmd) = cmds.pop() {
+                if let Cmd::Read { number, missing, .. } = cmd {
+                    self.reads += 1;
+                    assert!(self.reads < 100, "nothing comes of {missing:?}");
+                    let piece = read(&self.all, missing, 1_000);
+                    cmds.extend(update(&mut self.model, Msg::Page(number, missing, Ok(piece))));
+                }
+            }
+        }
+        screen(&self.model)
+    }
+}
+
+#[test]
+fn a_long_journal_opens_at_its_end_and_its_first_line_is_a_key_away() {
+    let mut long = Long::new(100_000);
+    let shown = screen(&long.model);
+    assert!(shown.contains("line 100000") && shown.contains("following"), "{shown}");
+    let shown = long.press("g");
+    assert!(shown.contains("$ seq") && shown.contains("line 1 from the beginning"), "{shown}");
+    assert_eq!(long.reads, 1, "what is between is not read");
+    let shown = long.press("pagedown pagedown");
+    assert!(shown.contains("line 42"), "{shown}");
+    let shown = long.press("G pageup");
+    assert!(shown.contains("line 99980"), "{shown}");
+    assert_eq!(long.reads, 1);
+    let shown = long.press(&"pageup ".repeat(20));
+    assert!(shown.contains("line 99640"), "{shown}");
+    assert!(long.reads < 5, "{}", long.reads);
+}
+
+#[test]
+fn a_search_goes_through_what_was_not_read() {
+    let mut long = Long::new(30_000);
+    let shown = long.press("/ l i n e space 2 9 7 7 7 enter");
+    assert!(shown.contains("line 29777"), "{shown}");
+    let shown = long.press("/ l i n e space 1 2 3 4 5 enter");
+    assert!(shown.contains("no further match"), "forward from there is none: {shown}");
+    let shown = long.press("G / l i n e space 1 2 3 4 5 enter");
+    assert!(shown.contains("line 12345"), "{shown}");
+    assert!(long.reads > 10, "{}", long.reads);
+    let shown = long.press("/ c o m m a n d l e s s enter");
+    assert!(shown.contains("no further match"), "{shown}");
+}
+
+#[test]
+fn another_journal_in_its_place_begins_anew() {
+    let mut long = Long::new(1_000);
+    long.press("pageup");
+    let number = long.model.number;
+    let records = vec![views::begin(1, "New", "make"), views::output(2, 1, "fresh\n")];
+    let next = Cursor { epoch: 8, seq: 2 };
+    let end = Piece { records, next, from: Cursor { epoch: 8, seq: 0 }, ..Piece::default() };
+    update(&mut long.model, Msg::Journal(number, Feed::Opened(end)));
+    let shown = screen(&long.model);
+    assert!(shown.contains("fresh") && !shown.contains("line 9"), "{shown}");
+    assert!(shown.contains("another one"), "it is said: {shown}");
+}
+
+#[test]
+fn what_cannot_be_read_is_said_and_asked_for_again_by_a_key() {
+    let mut long = Long::new(5_000);
+    let cmds = press(&mut long.model, "g");
+    let [Cmd::Read { number, missing, .. }] = &cmds[..] else { panic!("{cmds:?}") };
+    let error = ApiError::new(ErrorKind::Storage, "the disk failed");
+    let cmds = update(&mut long.model, Msg::Page(*number, *missing, Err(error)));
+    assert!(cmds.is_empty(), "not asked for again at once: {cmds:?}");
+    assert!(screen(&long.model).contains("the disk failed"));
+    let shown = long.press("down");
+    assert!(shown.contains("line 3"), "{shown}");
 }

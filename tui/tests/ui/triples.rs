@@ -238,3 +238,24 @@ async fn the_terminal_is_lent_and_taken_back() {
         "{lent:?}"
     );
 }
+
+#[tokio::test]
+async fn a_long_journal_is_read_from_both_ends_and_searched_between() {
+    use crate::support::views;
+    let world = world();
+    let mut journal = vec![views::begin(1, "Flood", "seq")];
+    journal.extend((2..=9_000).map(|n| views::output(n, 1, &format!("number {n}\n"))));
+    world.fake.state().journal = journal;
+    let steps = [
+        ("", "2 pods"),
+        ("down enter", "number 9000"),
+        ("g", "$ seq"),
+        ("", "number 2 "),
+        ("pagedown", "number 40"),
+        ("G", "number 9000"),
+        ("/ n u m b e r space 4 3 2 1 enter", "number 4323"),
+        ("N", "no further match"),
+        ("n", "no further match"),
+    ];
+    check(&world, &steps).await;
+}

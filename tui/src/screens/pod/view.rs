@@ -107,20 +107,11 @@ fn bar(done: u32, total: u32) -> String {
 }
 
 fn title(pod: &Pod, extent: Extent, theme: Theme) -> Line<'static> {
-    let heads = pod.journal.heads();
-    let at = pod.current(extent).and_then(|c| heads.iter().position(|h| h.command == c));
     let mut text = String::from("-- journal");
     if pod.infra {
         text.push_str(" with infra");
     }
-    if let Some(at) = at {
-        text.push_str(&format!(", command {} of {}", at + 1, heads.len()));
-    }
-    if let View::At { .. } = pod.view {
-        text.push_str(&format!(", line {} of {}", pod.top(extent) + 1, pod.journal.len()));
-    } else {
-        text.push_str(&format!(", {} lines, following", pod.journal.len()));
-    }
+    text.push_str(&place(pod, extent));
     if let Some(pattern) = &pod.pattern {
         let state = if pod.pending.is_some() { "searching" } else { "search" };
         text.push_str(&format!(", {state} \"{}\"", plain_line(pattern.text())));
@@ -138,6 +129,27 @@ fn title(pod: &Pod, extent: Extent, theme: Theme) -> Line<'static> {
     Line::styled(format!("{text}{}", "-".repeat(fill)), theme.style(role))
 }
 
+/// Returns where in the journal the screen is.
+fn place(pod: &Pod, extent: Extent) -> String {
+    let journal = &pod.journal;
+    let (above, below) = journal.counts();
+    let top = pod.top(extent);
+    match (pod.view, journal.hole()) {
+        (View::Following, None) => {
+            format!(", {below} line{}, following", if below == 1 { "" } else { "s" })
+        }
+        (View::Following, Some(_)) => {
+            ", following; what is above is read when you go there".to_owned()
+        }
+        (View::At { .. }, None) => format!(", line {} of {below}", top + 1),
+        // How many lines there are is not known before all are read.
+        (View::At { .. }, Some((hole, _))) if top <= hole => {
+            format!(", line {} from the beginning", top.min(above) + 1)
+        }
+        (View::At { .. }, Some(_)) => format!(", line {} from the end", journal.len() - top),
+    }
+}
+
 fn journal(pod: &Pod, extent: Extent, theme: Theme) -> Vec<Line<'static>> {
     let mut rows = Vec::with_capacity(extent.rows);
     if pod.journal.is_empty() && pod.caught_up {
@@ -145,7 +157,7 @@ fn journal(pod: &Pod, extent: Extent, theme: Theme) -> Vec<Line<'static>> {
     }
     let mut next = pod.journal.shown_from(pod.top(extent));
     while let Some(number) = next {
-        if rows.len() >= extent.rows {
+        if rows.len() >= extent.rows || behind_hole(pod, number) {
             break;
         }
         match pod.journal.line(number) {
@@ -169,12 +181,21 @@ fn journal(pod: &Pod, extent: Extent, theme: Theme) -> Vec<Line<'static>> {
                 };
                 rows.extend(ansi::rows(&text, look));
             }
-            None => rows.push(Line::styled("...", theme.style(Role::Faint))),
+            None => rows.push(Line::styled("... reading", theme.style(Role::Faint))),
         }
         next = pod.journal.shown_from(number + 1);
     }
     rows.truncate(extent.rows);
     rows
+}
+
+/// Returns whether a line is beyond what was not read, seen from the top of the screen.
+fn behind_hole(pod: &Pod, line: u64) -> bool {
+    let top = match pod.view {
+        View::At { top, .. } => top,
+        View::Following => return false,
+    };
+    pod.journal.hole().is_some_and(|(hole, _)| top <= hole && line > hole)
 }
 
 fn style(kind: Kind, theme: Theme) -> Style {
