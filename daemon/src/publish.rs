@@ -1,13 +1,16 @@
 //! The state as readers see it: replaced whole at every change, never locked.
+//!
+//! Its maps share all that did not change with the ones before, so that a change costs
+//! the same with ten thousand pods as with ten.
 
 use crate::events::EventHub;
 use pinacle_core::State;
 use pinacle_core::record::PodRecord;
 use pinacle_protocol::{
     Cursor, Event, ForeignPod, HostId, HostView, OperationId, OperationView, PodDetail, PodId,
-    Revision, Slug, Timestamp,
+    PodView, Revision, Slug, Timestamp,
 };
-use std::collections::BTreeMap;
+use rpds::RedBlackTreeMapSync as SharedMap;
 use std::sync::Arc;
 use tokio::sync::watch;
 
@@ -19,22 +22,33 @@ pub struct Published {
     /// Events after this are later than this state.
     pub cursor: Cursor,
     /// Every pod.
-    pub pods: BTreeMap<PodId, Arc<PodEntry>>,
+    pub pods: SharedMap<PodId, Arc<PodEntry>>,
     /// Every host.
-    pub hosts: BTreeMap<HostId, Arc<HostEntry>>,
+    pub hosts: SharedMap<HostId, Arc<HostEntry>>,
     /// Every operation that is kept.
-    pub operations: BTreeMap<OperationId, Arc<OperationView>>,
+    pub operations: SharedMap<OperationId, Arc<OperationView>>,
     /// Pods by slug.
-    pub slugs: BTreeMap<Slug, PodId>,
+    pub slugs: SharedMap<Slug, PodId>,
 }
 
 /// A pod.
 #[derive(Debug, Clone)]
 pub struct PodEntry {
-    /// What clients see.
-    pub detail: PodDetail,
+    /// What a list shows.
+    pub view: PodView,
     /// What the daemon goes by.
     pub record: PodRecord,
+    /// Its operations, newest first.
+    pub history: Vec<OperationId>,
+}
+
+impl Published {
+    /// Returns all there is to know about a pod. Made when it is asked for: few are.
+    pub fn detail(&self, entry: &PodEntry) -> PodDetail {
+        let known = |id: &OperationId| self.operations.get(id).map(|view| (**view).clone());
+        let operations = entry.history.iter().filter_map(known).collect();
+        pinacle_core::pod_detail(&entry.record, entry.view.clone(), operations)
+    }
 }
 
 /// A host.
@@ -66,7 +80,7 @@ impl Publisher {
             insert_host(&mut first, state, id);
         }
         for view in state.operation_views() {
-            first.operations.insert(view.id.clone(), Arc::new(view));
+            first.operations.insert_mut(view.id.clone(), Arc::new(view));
         }
         let current = Arc::new(first);
         let (sender, receiver) = watch::channel(current.clone());
@@ -100,11 +114,11 @@ impl Publisher {
                     let unchanged = next.operations.get(&id).is_some_and(|old| **old == view);
                     if !unchanged {
                         events.push(Event::OperationChanged { operation: Box::new(view.clone()) });
-                        next.operations.insert(id, Arc::new(view));
+                        next.operations.insert_mut(id, Arc::new(view));
                     }
                 }
                 None => {
-                    next.operations.remove(&id);
+                    next.operations.remove_mut(&id);
                 }
             }
         }
@@ -116,11 +130,11 @@ impl Publisher {
 }
 
 fn publish_pod(next: &mut Published, state: &State, id: &PodId) -> Option<Event> {
-    let before = next.pods.get(id).map(|entry| entry.detail.pod.clone());
+    let before = next.pods.get(id).map(|entry| entry.view.clone());
     insert_pod(next, state, id);
     match next.pods.get(id) {
         Some(entry) => {
-            let pod = &entry.detail.pod;
+            let pod = &entry.view;
             (before.as_ref() != Some(pod)).then(|| Event::PodChanged { pod: Box::new(pod.clone()) })
         }
         None => before.map(|_| Event::PodRemoved { id: id.clone() }),
@@ -129,15 +143,17 @@ fn publish_pod(next: &mut Published, state: &State, id: &PodId) -> Option<Event>
 
 fn insert_pod(next: &mut Published, state: &State, id: &PodId) {
     if let Some(old) = next.pods.get(id) {
-        next.slugs.remove(&old.record.slug);
+        let slug = old.record.slug.clone();
+        next.slugs.remove_mut(&slug);
     }
-    match (state.pod_detail(id), state.pod_record(id)) {
-        (Some(detail), Some(record)) => {
-            next.slugs.insert(record.slug.clone(), id.clone());
-            next.pods.insert(id.clone(), Arc::new(PodEntry { detail, record: record.clone() }));
+    match (state.pod_view(id), state.pod_record(id)) {
+        (Some(view), Some(record)) => {
+            let (record, history) = (record.clone(), state.pod_history(id));
+            next.slugs.insert_mut(record.slug.clone(), id.clone());
+            next.pods.insert_mut(id.clone(), Arc::new(PodEntry { view, record, history }));
         }
         _ => {
-            next.pods.remove(id);
+            next.pods.remove_mut(id);
         }
     }
 }
@@ -145,6 +161,6 @@ fn insert_pod(next: &mut Published, state: &State, id: &PodId) {
 fn insert_host(next: &mut Published, state: &State, id: &HostId) {
     if let Some(view) = state.host_view(id) {
         let entry = HostEntry { view, foreign: state.foreign_pods(id) };
-        next.hosts.insert(id.clone(), Arc::new(entry));
+        next.hosts.insert_mut(id.clone(), Arc::new(entry));
     }
 }

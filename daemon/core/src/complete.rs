@@ -138,8 +138,8 @@ impl State {
         }
         let host = pod.record.host.clone();
         if let Some(host) = self.hosts.get_mut(&host) {
-            host.used_ports.extend(port);
-            host.used_subnets.extend(subnet);
+            port.into_iter().for_each(|port| host.used_ports.insert(port));
+            subnet.into_iter().for_each(|subnet| host.used_subnets.insert(subnet));
         }
         if let Some(pod) = self.pod_mut(id) {
             pod.record.port = pod.record.port.or(port);

@@ -4,6 +4,7 @@
 //! and a record lets go of it only when its container was seen gone.
 
 use crate::engine::{HostFacts, ObservedPod, Subnet};
+use crate::held::Held;
 use crate::settings::{Settings, overlaps};
 use pinacle_protocol::{ApiError, HostId, HostPort, HostStatus, HostView, PodId, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
@@ -21,8 +22,8 @@ pub(crate) struct Host {
     pub(crate) facts: Option<HostFacts>,
     /// Whether all of it was looked at since it came up; nothing is done before.
     pub(crate) observed: bool,
-    pub(crate) used_ports: BTreeSet<HostPort>,
-    pub(crate) used_subnets: BTreeSet<Subnet>,
+    pub(crate) used_ports: Held<HostPort>,
+    pub(crate) used_subnets: Held<Subnet>,
     blocked_ports: BTreeMap<HostPort, u64>,
     blocked_subnets: BTreeMap<Subnet, u64>,
     /// Looks at all of it that were asked for and have not ended; only the last one is
@@ -42,8 +43,8 @@ impl Host {
             error: None,
             facts: None,
             observed: false,
-            used_ports: BTreeSet::new(),
-            used_subnets: BTreeSet::new(),
+            used_ports: Held::default(),
+            used_subnets: Held::default(),
             blocked_ports: BTreeMap::new(),
             blocked_subnets: BTreeMap::new(),
             looks: 0,
@@ -70,30 +71,36 @@ impl Host {
     }
 
     /// Returns the lowest port that nothing is known to use.
-    pub(crate) fn free_port(&self, settings: &Settings, mono_ms: u64) -> Option<HostPort> {
+    pub(crate) fn free_port(&mut self, settings: &Settings, mono_ms: u64) -> Option<HostPort> {
         let ports = |pod: &ObservedPod| {
             let containers = [pod.container.as_ref(), pod.previous.as_ref()];
             let set = containers.map(|container| container.and_then(|c| c.port));
             [set[0], set[1], pod.labels.port]
         };
         let foreign: BTreeSet<HostPort> = self.foreign.values().flat_map(ports).flatten().collect();
-        settings.ports.clone().map(HostPort).find(|port| {
-            !self.used_ports.contains(port)
-                && !foreign.contains(port)
-                && self.blocked_ports.get(port).is_none_or(|until| *until <= mono_ms)
+        let (first, last) = (*settings.ports.start(), *settings.ports.end());
+        let from = |low: Option<HostPort>| {
+            (low.map_or(first, |low| low.0.max(first))..=last).map(HostPort)
+        };
+        let blocked = &self.blocked_ports;
+        self.used_ports.lowest_free(from, |port| {
+            !foreign.contains(port) && blocked.get(port).is_none_or(|until| *until <= mono_ms)
         })
     }
 
     /// Returns the lowest range that nothing is known to use.
-    pub(crate) fn free_subnet(&self, settings: &Settings, mono_ms: u64) -> Option<Subnet> {
+    pub(crate) fn free_subnet(&mut self, settings: &Settings, mono_ms: u64) -> Option<Subnet> {
         let foreign: BTreeSet<Subnet> = self.foreign.values().filter_map(|p| p.network).collect();
         let routes = self.facts.as_ref().map_or(&[][..], |facts| &facts.routes);
-        settings.pool.iter().find(|subnet| {
-            !self.used_subnets.contains(subnet)
-                && !foreign.contains(subnet)
-                && self.blocked_subnets.get(subnet).is_none_or(|until| *until <= mono_ms)
-                && !routes.iter().any(|route| overlaps(*subnet, *route))
-        })
+        let blocked = &self.blocked_subnets;
+        self.used_subnets.lowest_free(
+            |low| settings.pool.from(low),
+            |subnet| {
+                !foreign.contains(subnet)
+                    && blocked.get(subnet).is_none_or(|until| *until <= mono_ms)
+                    && !routes.iter().any(|route| overlaps(*subnet, *route))
+            },
+        )
     }
 
     /// Leaves a port alone for a while, because something else was found to hold it.

@@ -20,6 +20,7 @@ pub mod effect;
 pub mod engine;
 pub mod event;
 mod handle;
+mod held;
 mod host;
 mod load;
 pub mod names;
@@ -42,4 +43,4 @@ mod view;
 
 pub use state::{Changed, State};
 pub use step::Step;
-pub use view::{config_plan, pod_url};
+pub use view::{config_plan, pod_detail, pod_url};

@@ -49,7 +49,13 @@ impl SubnetPool {
 
     /// Returns its pieces, lowest first.
     pub fn iter(self) -> impl DoubleEndedIterator<Item = Subnet> {
-        (0..self.count).map(move |i| Subnet { network: Ipv4Addr::from(self.base | (i << 8)) })
+        self.from(None)
+    }
+
+    /// Returns its pieces without those before one of them, lowest first.
+    pub(crate) fn from(self, low: Option<Subnet>) -> impl DoubleEndedIterator<Item = Subnet> {
+        let first = low.map_or(0, |low| u32::from(low.network).saturating_sub(self.base) >> 8);
+        (first..self.count).map(move |i| Subnet { network: Ipv4Addr::from(self.base | (i << 8)) })
     }
 }
 

@@ -113,8 +113,8 @@ impl State {
         let id = record.id.clone();
         self.slugs.insert(record.slug.clone(), id.clone());
         if let Some(host) = self.hosts.get_mut(&record.host) {
-            host.used_ports.extend(record.port);
-            host.used_subnets.extend(record.subnet);
+            record.port.into_iter().for_each(|port| host.used_ports.insert(port));
+            record.subnet.into_iter().for_each(|subnet| host.used_subnets.insert(subnet));
         }
         let pod = Pod {
             record,
@@ -239,7 +239,7 @@ impl State {
         let pod = self.pod_mut(id)?;
         let (port, host) = (pod.record.port.take()?, pod.record.host.clone());
         if let Some(host) = self.hosts.get_mut(&host) {
-            host.used_ports.remove(&port);
+            host.used_ports.remove(port);
         }
         Some(port)
     }
@@ -248,7 +248,7 @@ impl State {
         let pod = self.pod_mut(id)?;
         let (subnet, host) = (pod.record.subnet.take()?, pod.record.host.clone());
         if let Some(host) = self.hosts.get_mut(&host) {
-            host.used_subnets.remove(&subnet);
+            host.used_subnets.remove(subnet);
         }
         Some(subnet)
     }

@@ -57,27 +57,9 @@ impl State {
         (host.status != HostStatus::Up).then_some(host.since)
     }
 
-    /// Returns all there is to know about a pod.
-    pub fn pod_detail(&self, id: &PodId) -> Option<PodDetail> {
-        let pod = self.pods.get(id)?;
-        let record = &pod.record;
-        let operations = pod.history.iter().rev().filter_map(|id| self.operation_view(id));
-        Some(PodDetail {
-            pod: self.pod_view(id)?,
-            spec_text: record.spec_text.clone(),
-            effective_spec: record.spec.to_yaml(),
-            tabs: tabs(record),
-            objects: PodObjects {
-                container: names::container(id),
-                network: names::network(id),
-                bridge: names::bridge(id),
-                subnet: record.subnet.map(|subnet| subnet.to_string()),
-                volumes: names::volumes(id),
-                image: record.image.clone(),
-            },
-            owner: record.owner.clone(),
-            operations: operations.collect(),
-        })
+    /// Returns the ids of a pod's operations, newest first.
+    pub fn pod_history(&self, id: &PodId) -> Vec<OperationId> {
+        self.pods.get(id).map(|pod| pod.history.iter().rev().cloned().collect()).unwrap_or_default()
     }
 
     /// Returns the pod's record, for those inside the daemon who act on its behalf.
@@ -121,6 +103,28 @@ impl State {
     /// Returns the ids of the pods on a host.
     pub fn pods_of(&self, host: &HostId) -> Vec<PodId> {
         self.pods_on(host)
+    }
+}
+
+/// Returns all there is to know about a pod, from what a list shows of it and its
+/// operations, newest first.
+pub fn pod_detail(record: &PodRecord, pod: PodView, operations: Vec<OperationView>) -> PodDetail {
+    let id = &record.id;
+    PodDetail {
+        pod,
+        spec_text: record.spec_text.clone(),
+        effective_spec: record.spec.to_yaml(),
+        tabs: tabs(record),
+        objects: PodObjects {
+            container: names::container(id),
+            network: names::network(id),
+            bridge: names::bridge(id),
+            subnet: record.subnet.map(|subnet| subnet.to_string()),
+            volumes: names::volumes(id),
+            image: record.image.clone(),
+        },
+        owner: record.owner.clone(),
+        operations,
     }
 }
 

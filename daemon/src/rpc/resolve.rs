@@ -4,7 +4,7 @@ use crate::publish::{PodEntry, Published};
 use pinacle_core::event::{CreateRequest, SlugChoice};
 use pinacle_core::spec::{self, PodSpec, slugify};
 use pinacle_protocol::diagnostic::{Diagnostic, Severity};
-use pinacle_protocol::{ApiError, CreatePod, Cursor, ErrorKind, HostId, PodRef, Slug};
+use pinacle_protocol::{ApiError, CreatePod, Cursor, ErrorKind, HostId, PodId, PodRef, Slug};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -18,6 +18,10 @@ pub(super) fn pod(published: &Published, wanted: &PodRef) -> Result<Arc<PodEntry
     let text = wanted.0.as_str();
     let by_slug = Slug::new(text).ok().and_then(|slug| published.slugs.get(&slug));
     if let Some(entry) = by_slug.and_then(|id| published.pods.get(id)) {
+        return Ok(entry.clone());
+    }
+    // Programs name pods by their whole id.
+    if let Some(entry) = PodId::new(text).ok().and_then(|id| published.pods.get(&id)) {
         return Ok(entry.clone());
     }
     let mut by_id = published

@@ -88,13 +88,15 @@ impl Pinacle for Handler {
         Ok(Inventory {
             revision: published.revision,
             cursor: published.cursor,
-            pods: pods.map(|entry| entry.detail.pod.clone()).collect(),
+            pods: pods.map(|entry| entry.view.clone()).collect(),
             hosts: published.hosts.values().map(|entry| entry.view.clone()).collect(),
         })
     }
 
     async fn pod(self, _: Context, pod: PodRef) -> Result<PodDetail, ApiError> {
-        Ok(resolve::pod(&self.backend.driver.published(), &pod)?.detail.clone())
+        let published = self.backend.driver.published();
+        let entry = resolve::pod(&published, &pod)?;
+        Ok(published.detail(&entry))
     }
 
     async fn pod_create(self, _: Context, request: CreatePod) -> Result<Accepted, ApiError> {
