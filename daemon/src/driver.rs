@@ -180,11 +180,18 @@ impl Driver {
         Ok(())
     }
 
-    async fn take_finished(&mut self, finished: Finished) -> Result<(), StoreError> {
-        match finished {
-            Finished::Event(event) => self.take_batch(vec![Input::Happened(event)]).await,
-            Finished::Nothing => Ok(()),
+    /// Takes what has ended, and what else has by now: one commit for all of it.
+    async fn take_finished(&mut self, first: Finished) -> Result<(), StoreError> {
+        let mut batch = Vec::new();
+        let mut next = Some(first);
+        while let Some(finished) = next {
+            match finished {
+                Finished::Event(event) => batch.push(Input::Happened(event)),
+                Finished::Nothing => {}
+            }
+            next = if batch.len() < BATCH { self.effects.try_finished() } else { None };
         }
+        self.take_batch(batch).await
     }
 
     async fn take_batch(&mut self, batch: Vec<Input>) -> Result<(), StoreError> {
@@ -195,7 +202,7 @@ impl Driver {
             let event = match input {
                 Input::Happened(event) => event,
                 Input::Touched(host, pod) => {
-                    after.push(Effect::ObservePod { host, pod });
+                    self.effects.touch(host, pod);
                     continue;
                 }
                 Input::Request(request, reply) => {
@@ -224,6 +231,7 @@ impl Driver {
         for effect in after {
             self.act(effect);
         }
+        self.effects.look_at_touched();
         Ok(())
     }
 

@@ -7,10 +7,10 @@
 use crate::engine::Engine;
 use crate::journal::Journal;
 use pinacle_core::effect::Effect;
-use pinacle_core::engine::{EngineFailure, FailureClass};
+use pinacle_core::engine::{EngineCall, EngineFailure, FailureClass};
 use pinacle_core::event::{Event, Ticket};
 use pinacle_protocol::{ApiError, ErrorKind, HostId, PodId};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use tokio::task::{AbortHandle, Id, JoinError, JoinSet};
 
@@ -40,6 +40,11 @@ pub(crate) struct Effects {
     tasks: JoinSet<Option<Event>>,
     purposes: HashMap<Id, Purpose>,
     calls: HashMap<Ticket, AbortHandle>,
+    /// Pods with a call under way that takes moments, and which is what their host tells
+    /// us of: they are looked at when it has ended and no other was begun.
+    busy: BTreeSet<PodId>,
+    /// Pods to look at then.
+    touched: BTreeMap<PodId, HostId>,
     /// Pods being looked at, and whether they must be looked at again, because
     /// something changed since the look began.
     looks: HashMap<PodId, Freshness>,
@@ -60,6 +65,8 @@ impl Effects {
             tasks: JoinSet::new(),
             purposes: HashMap::new(),
             calls: HashMap::new(),
+            busy: BTreeSet::new(),
+            touched: BTreeMap::new(),
             looks: HashMap::new(),
             stopping: false,
         }
@@ -113,12 +120,15 @@ impl Effects {
         ticket: Ticket,
         host: &HostId,
         owner: pinacle_core::engine::Ownership,
-        call: pinacle_core::engine::EngineCall,
+        call: EngineCall,
     ) {
         let engine = self.engines.get(host).cloned();
         let journal = self.journal.pod(&owner.pod);
         let purpose = Purpose::Call(ticket.clone(), owner.pod.clone());
         let id = ticket.clone();
+        if is_brief(&call) {
+            self.busy.insert(owner.pod.clone());
+        }
         let task = self.spawn(purpose, async move {
             let result = match engine {
                 Some(engine) => engine.call(&owner, &journal, call).await,
@@ -127,6 +137,27 @@ impl Effects {
             Some(Event::CallEnded { ticket: id, result })
         });
         self.calls.insert(ticket, task);
+    }
+
+    /// Has a pod looked at that something happened to.
+    pub(crate) fn touch(&mut self, host: HostId, pod: PodId) {
+        self.touched.insert(pod, host);
+    }
+
+    /// Looks at the touched pods that nothing is being done to. To be called when what
+    /// was asked for was begun.
+    pub(crate) fn look_at_touched(&mut self) {
+        if self.stopping || self.touched.is_empty() {
+            return;
+        }
+        let (later, now) = std::mem::take(&mut self.touched)
+            .into_iter()
+            .partition(|(pod, _)| self.busy.contains(pod));
+        self.touched = later;
+        let now: BTreeMap<PodId, HostId> = now;
+        for (pod, host) in now {
+            self.look_at_pod(host, pod);
+        }
     }
 
     fn look_at_host(&mut self, host: HostId) {
@@ -181,11 +212,21 @@ impl Effects {
         handle
     }
 
+    /// Returns a task that has ended, if there is one.
+    pub(crate) fn try_finished(&mut self) -> Option<Finished> {
+        let joined = self.tasks.try_join_next_with_id()?;
+        Some(self.ended(joined))
+    }
+
     /// Waits for the next task to end; for ever while there is none. Cancel safe.
     pub(crate) async fn finished(&mut self) -> Finished {
         let Some(joined) = self.tasks.join_next_with_id().await else {
             return std::future::pending().await;
         };
+        self.ended(joined)
+    }
+
+    fn ended(&mut self, joined: Result<(Id, Option<Event>), JoinError>) -> Finished {
         let (id, event) = match joined {
             Ok((id, event)) => (id, event),
             Err(error) => (error.id(), self.lost(&error)),
@@ -193,6 +234,7 @@ impl Effects {
         match self.purposes.remove(&id) {
             Some(Purpose::Call(ticket, pod)) => {
                 self.calls.remove(&ticket);
+                self.busy.remove(&pod);
                 // What is being looked at may have been seen before this call ended.
                 if let Some(look) = self.looks.get_mut(&pod) {
                     *look = Freshness::Stale;
@@ -230,6 +272,20 @@ impl Effects {
             Purpose::Journal => None,
         }
     }
+}
+
+/// Returns whether a call takes moments. What happens to a pod during a long one (a
+/// command of the user's, a download) is looked at meanwhile.
+fn is_brief(call: &EngineCall) -> bool {
+    !matches!(
+        call,
+        EngineCall::EnsureImage { .. }
+            | EngineCall::CheckIsolation { .. }
+            | EngineCall::CopySource { .. }
+            | EngineCall::Run(_)
+            | EngineCall::AwaitHealthy { .. }
+            | EngineCall::StopContainer { .. }
+    )
 }
 
 fn no_engine() -> EngineFailure {

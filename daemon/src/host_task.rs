@@ -8,9 +8,11 @@ use crate::clock::Clock;
 use crate::driver::Input;
 use crate::engine::Engine;
 use futures::StreamExt;
+use futures::stream::BoxStream;
 use pinacle_core::engine::EngineFailure;
 use pinacle_core::event::Event;
-use pinacle_protocol::{ApiError, ErrorKind, HostId};
+use pinacle_protocol::{ApiError, ErrorKind, HostId, PodId};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{Notify, mpsc};
@@ -19,6 +21,11 @@ use tokio::sync::{Notify, mpsc};
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
 /// Longest pause: a local engine that was started is found within this time.
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+
+/// How long changes are gathered before the pods are looked at: what happens to a
+/// container comes as several events within a few milliseconds, and a look asks the
+/// engine for three lists. Short enough that nobody sees it.
+const GATHER: Duration = Duration::from_millis(50);
 
 /// What a host's task needs.
 pub(crate) struct HostTask {
@@ -76,23 +83,48 @@ impl HostTask {
         }
         *said = None;
         tracing::info!(host = %self.host, version, "host is up");
+        while let Some(heard) = self.heard(&mut changes).await? {
+            for pod in heard {
+                let touched = Input::Touched(self.host.clone(), pod);
+                if self.inputs.send(touched).await.is_err() {
+                    return Ok(());
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits for a change and for what else is heard within [`GATHER`]. `None` means that
+    /// the driver is gone.
+    async fn heard(&self, changes: &mut Changes) -> Result<Option<BTreeSet<PodId>>, Lost> {
+        let first = tokio::select! {
+            biased;
+            () = self.inputs.closed() => return Ok(None),
+            change = self.change(changes) => change?,
+        };
+        let mut heard = BTreeSet::from([first]);
+        let pause = self.clock.sleep(GATHER);
+        tokio::pin!(pause);
         loop {
-            let change = tokio::select! {
-                change = changes.next() => change,
-                () = self.inputs.closed() => return Ok(()),
-            };
-            let pod = match change {
-                Some(Ok(pod)) => pod,
-                Some(Err(failure)) => return Err(Lost { failure, was_up: true }),
-                None => return Err(Lost { failure: ended(&self.host), was_up: true }),
-            };
-            let touched = Input::Touched(self.host.clone(), pod);
-            if self.inputs.send(touched).await.is_err() {
-                return Ok(());
+            tokio::select! {
+                biased;
+                () = self.inputs.closed() => return Ok(None),
+                () = &mut pause => return Ok(Some(heard)),
+                change = self.change(changes) => drop(heard.insert(change?)),
             }
         }
     }
+
+    async fn change(&self, changes: &mut Changes) -> Result<PodId, Lost> {
+        match changes.next().await {
+            Some(Ok(pod)) => Ok(pod),
+            Some(Err(failure)) => Err(Lost { failure, was_up: true }),
+            None => Err(Lost { failure: ended(&self.host), was_up: true }),
+        }
+    }
 }
+
+type Changes = BoxStream<'static, Result<PodId, EngineFailure>>;
 
 struct Lost {
     failure: EngineFailure,

@@ -7,17 +7,23 @@
 use super::shapes::{self, Shape};
 use aho_corasick::{AhoCorasick, MatchKind};
 use base64::Engine as _;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// What stands in a secret's place.
 pub(super) const REDACTED: &str = "[redacted]";
 /// Shorter values are not looked for, in characters.
 const SHORTEST: usize = 4;
+/// Bytes of a value that the automaton knows; the rest is compared where these are found.
+/// An automaton of whole values takes a minute and hundreds of megabytes for a long one.
+const KNOWN: usize = 64;
 
 /// Knows one pod's secrets.
 #[derive(Debug)]
 pub(crate) struct Redactor {
+    /// The longest first.
     values: Vec<Vec<u8>>,
+    /// Finds where one may begin.
     finder: Option<AhoCorasick>,
 }
 
@@ -32,9 +38,11 @@ impl Redactor {
         let long = |secret: &&String| secret.chars().count() >= SHORTEST;
         let mut values: Vec<Vec<u8>> =
             secrets.iter().filter(long).flat_map(|secret| forms(secret)).collect();
-        values.sort();
+        values.sort_by(|a, b| b.len().cmp(&a.len()).then_with(|| a.cmp(b)));
         values.dedup();
-        let finder = AhoCorasick::builder().match_kind(MatchKind::LeftmostLongest).build(&values);
+        let beginnings: BTreeSet<&[u8]> = values.iter().map(|v| &v[..v.len().min(KNOWN)]).collect();
+        let finder =
+            AhoCorasick::builder().match_kind(MatchKind::LeftmostLongest).build(beginnings);
         // The patterns are far too few to overflow the automaton; should they ever, the
         // slow way below still finds them.
         Self { finder: finder.ok().filter(|_| !values.is_empty()), values }
@@ -51,8 +59,15 @@ impl Redactor {
     /// Returns the first secret at or after `from`: its range.
     fn find(&self, text: &[u8], from: usize) -> Option<(usize, usize)> {
         if let Some(finder) = &self.finder {
-            let found = finder.find(&text[from..])?;
-            return Some((from + found.start(), from + found.end()));
+            let mut at = from;
+            loop {
+                let start = at + finder.find(&text[at..])?.start();
+                let whole = self.values.iter().find(|value| text[start..].starts_with(value));
+                if let Some(value) = whole {
+                    return Some((start, start + value.len()));
+                }
+                at = start + 1;
+            }
         }
         let at = |value: &Vec<u8>| {
             let start = text[from..].windows(value.len()).position(|w| w == value)?;
@@ -63,7 +78,7 @@ impl Redactor {
 
     /// Returns where a tail begins that may go on to be a secret.
     fn tail(&self, text: &[u8], from: usize) -> usize {
-        let longest = self.values.iter().map(Vec::len).max().unwrap_or(0);
+        let longest = self.values.first().map_or(0, Vec::len);
         let first = text.len().saturating_sub(longest.saturating_sub(1)).max(from);
         let begins = |start: &usize| {
             let tail = &text[*start..];
@@ -254,6 +269,15 @@ mod tests {
         assert_eq!(run(&[], &[&[0xe4, 0xb8], &[0xad, 0xff]]), "中\u{fffd}");
     }
 
+    #[test]
+    fn a_secret_of_a_hundred_kilobytes_is_cut_out() {
+        let secret: String = (0..25_000).map(|n| format!("{:04x}", n * 7 % 65_536)).collect();
+        let text = format!("before {secret} after {} end", &secret[..50_000]);
+        let chunks: Vec<&[u8]> = text.as_bytes().chunks(32 * 1024).collect();
+        let left = &secret[..50_000];
+        assert_eq!(run(&[&secret], &chunks), format!("before [redacted] after {left} end"));
+    }
+
     proptest! {
         #[test]
         fn no_secret_survives_any_chunking(
@@ -268,6 +292,21 @@ mod tests {
             cuts.sort_unstable();
             let chunks: Vec<&[u8]> = cuts.windows(2).map(|w| &whole.as_bytes()[w[0]..w[1]]).collect();
             prop_assert!(!run(&[&secret], &chunks).contains(&secret));
+        }
+
+        #[test]
+        fn long_secrets_that_begin_alike_are_cut_out(
+            same in "[a-b]{60,70}",
+            ends in proptest::collection::vec("[a-b]{0,12}", 1..4),
+            before in "[a-b]{0,80}",
+            cut in 0usize..400,
+        ) {
+            let secrets: Vec<String> = ends.iter().map(|end| format!("{same}{end}")).collect();
+            let text = format!("{before}{}-", secrets.join("-"));
+            let (head, tail) = text.as_bytes().split_at(cut.min(text.len()));
+            let refs: Vec<&str> = secrets.iter().map(String::as_str).collect();
+            let shown = run(&refs, &[head, tail]);
+            prop_assert!(secrets.iter().all(|secret| !shown.contains(secret)), "{}", shown);
         }
 
         #[test]

@@ -2,7 +2,9 @@
 //! but what a test asked for, by tokio's clock.
 
 use super::world::{BASE_IMAGE, World, fail};
-use pinacle_core::engine::{EngineCall, EngineFailure, FailureClass, HostSnapshot, Subnet};
+use pinacle_core::engine::{
+    EngineCall, EngineFailure, FailureClass, HostSnapshot, ObservedPod, Subnet,
+};
 use pinacle_core::names;
 use pinacle_protocol::{ErrorKind, HostPort, PodId};
 use std::collections::{BTreeMap, BTreeSet};
@@ -246,6 +248,11 @@ impl FakeEngine {
     /// Returns what is on the host, whether or not it can be reached.
     pub fn look(&self) -> HostSnapshot {
         self.state().world.observe()
+    }
+
+    /// Returns what of one pod is on the host, whether or not it can be reached.
+    pub fn look_at(&self, pod: &PodId) -> Option<ObservedPod> {
+        self.state().world.observe_pod(pod)
     }
 
     pub(super) fn changed(&self, pod: &PodId) {

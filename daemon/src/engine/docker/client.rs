@@ -3,7 +3,7 @@
 
 use super::error::{Answer, Touch, failure, read, silent};
 use super::socket;
-use super::{DockerSettings, build, isolation, usage};
+use super::{DockerSettings, build, isolation, network, usage};
 use crate::backend::StopSwitch;
 use crate::fail;
 use crate::journal::{CommandStart, PodJournal};
@@ -31,6 +31,7 @@ pub(super) struct Shared {
     pub(super) settings: DockerSettings,
     docker: Mutex<Option<Docker>>,
     pub(super) builds: build::Turns,
+    pub(super) networks: network::Turns,
     pub(super) isolation: isolation::Findings,
     /// Thrown when the daemon ends: checks are broken off, and none begins.
     pub(super) stop: StopSwitch,
@@ -48,6 +49,7 @@ impl Shared {
             settings,
             docker: Mutex::new(None),
             builds: build::Turns::default(),
+            networks: network::Turns::default(),
             readings: Mutex::default(),
             report: Mutex::default(),
             gvisor_runtimes: Mutex::default(),

@@ -6,6 +6,7 @@
 
 mod build;
 mod ceiling;
+mod cgroup;
 mod check;
 mod client;
 mod connect;

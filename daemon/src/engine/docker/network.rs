@@ -15,6 +15,20 @@ use pinacle_core::engine::{
 };
 use pinacle_protocol::{ApiError, ErrorKind};
 use std::collections::HashMap;
+use tokio::sync::Semaphore;
+
+/// Networks made at once. The engine makes one after the other anyway: asked for fifty it
+/// lets most of them run out of time, and the pods whose networks are there wait, too.
+const AT_ONCE: usize = 2;
+
+/// Who may make a network now.
+pub(super) struct Turns(Semaphore);
+
+impl Default for Turns {
+    fn default() -> Self {
+        Self(Semaphore::new(AT_ONCE))
+    }
+}
 
 /// The engine's option for the name of a bridge interface.
 const BRIDGE_NAME: &str = "com.docker.network.bridge.name";
@@ -59,7 +73,11 @@ pub(super) async fn ensure(
         if let Some(route) = routes::overlapping(plan.subnet) {
             return Err(subnet_taken(plan, &route));
         }
-        match create(&docker, journal, plan).await {
+        // Never closed, so that there is always a turn.
+        let turn = shared.networks.0.acquire().await;
+        let created = create(&docker, journal, plan).await;
+        drop(turn);
+        match created {
             Ok(()) => return Ok(EngineOutcome::Done),
             Err(failure) => refused = Some(failure),
         }

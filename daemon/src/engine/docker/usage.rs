@@ -1,7 +1,10 @@
-//! What pods use now. One reading each, asked for only while somebody looks:
-//! the processor's share comes from the reading before.
+//! What pods use now, read only while somebody looks: from the kernel where the
+//! containers are on this machine, else from the engine. The processor's share comes from the
+//! reading before.
 
+use super::cgroup::Groups;
 use super::client::{CALL_LIMIT, Shared, is_gone, lock};
+use super::container::inspect;
 use super::error::{Touch, failure, silent};
 use super::names_of;
 use bollard::Docker;
@@ -11,7 +14,7 @@ use futures::{StreamExt, stream};
 use pinacle_core::engine::EngineFailure;
 use pinacle_protocol::{PodId, PodUsage};
 
-/// Readings under way at once.
+/// Questions to the engine under way at once.
 const AT_ONCE: usize = 8;
 /// Two readings closer together than this say more about the clock than the pod.
 const SHORTEST_MS: u64 = 100;
@@ -25,35 +28,99 @@ pub(super) struct Reading {
     cpu_ns: u64,
     at_ms: u64,
     milli: Option<u64>,
+    /// Where the next one is read; `None` when the engine has to be asked.
+    groups: Option<Groups>,
 }
 
-/// Asks what these pods use.
+/// What was read of a container.
+struct Read {
+    container: String,
+    cpu_ns: u64,
+    memory_bytes: u64,
+    memory_limit_bytes: u64,
+    groups: Option<Groups>,
+}
+
+/// Finds out what these pods use.
 pub(super) async fn usage(shared: &Shared, pods: &[PodId]) -> Result<Vec<PodUsage>, EngineFailure> {
+    forget_old(shared);
+    // A few small files each: cheaper than another thread.
+    let known: Vec<(PodId, Option<Read>)> =
+        pods.iter().map(|pod| (pod.clone(), read_known(shared, pod))).collect();
     let docker = shared.docker()?;
     // Cloned first: a stream over borrowed ids is not general enough for a boxed future.
-    let asked: Vec<PodId> = pods.to_vec();
-    let answers: Vec<_> = stream::iter(asked)
-        .map(|pod| {
+    let answers: Vec<_> = stream::iter(known)
+        .map(|(pod, known)| {
             let docker = docker.clone();
             async move {
-                let stats = read(&docker, &pod).await;
-                (pod, stats)
+                let read = match known {
+                    Some(read) => Ok(Some(read)),
+                    None => read_anew(&docker, &pod).await,
+                };
+                (pod, read)
             }
         })
         .buffered(AT_ONCE)
         .collect()
         .await;
-    forget_old(shared);
     let mut usage = Vec::with_capacity(answers.len());
-    for (pod, stats) in answers {
-        if let Some(stats) = stats? {
-            usage.extend(fold(shared, pod, &stats));
+    for (pod, read) in answers {
+        if let Some(read) = read? {
+            usage.push(fold(shared, pod, read));
         }
     }
     Ok(usage)
 }
 
-async fn read(
+/// Reads a container whose control groups are known. `None` when they are not, or are gone
+/// because it was stopped or made again.
+fn read_known(shared: &Shared, pod: &PodId) -> Option<Read> {
+    let (container, groups) = {
+        let readings = lock(&shared.readings);
+        let before = readings.get(pod.as_str())?;
+        (before.container.clone(), before.groups.clone()?)
+    };
+    from_groups(container, groups)
+}
+
+fn from_groups(container: String, groups: Groups) -> Option<Read> {
+    let used = groups.read()?;
+    Some(Read {
+        container,
+        cpu_ns: used.cpu_ns,
+        memory_bytes: used.memory_bytes,
+        memory_limit_bytes: used.memory_limit_bytes.unwrap_or(0),
+        groups: Some(groups),
+    })
+}
+
+/// Asks the engine where a container's control groups are; when they are not on this
+/// machine, what it uses.
+async fn read_anew(docker: &Docker, pod: &PodId) -> Result<Option<Read>, EngineFailure> {
+    let Some(found) = inspect(docker, &names_of(pod)).await? else { return Ok(None) };
+    // One that does not run has no first process.
+    let pid = found.state.and_then(|state| state.pid).filter(|pid| *pid > 0);
+    let (Some(id), Some(pid)) = (found.id, pid) else { return Ok(None) };
+    match Groups::find(pid, &id) {
+        Some(groups) => Ok(from_groups(id, groups)),
+        None => Ok(ask(docker, pod).await?.and_then(|stats| from_engine(&stats))),
+    }
+}
+
+fn from_engine(stats: &ContainerStatsResponse) -> Option<Read> {
+    let memory = stats.memory_stats.as_ref()?;
+    // A container that does not run has empty readings.
+    let (used, limit) = (memory.usage?, memory.limit.unwrap_or(0));
+    Some(Read {
+        container: stats.id.clone().unwrap_or_default(),
+        cpu_ns: stats.cpu_stats.as_ref()?.cpu_usage.as_ref()?.total_usage?,
+        memory_bytes: used.saturating_sub(page_cache(memory)),
+        memory_limit_bytes: limit,
+        groups: None,
+    })
+}
+
+async fn ask(
     docker: &Docker,
     pod: &PodId,
 ) -> Result<Option<ContainerStatsResponse>, EngineFailure> {
@@ -69,23 +136,23 @@ async fn read(
     }
 }
 
-fn fold(shared: &Shared, pod: PodId, stats: &ContainerStatsResponse) -> Option<PodUsage> {
-    let memory = stats.memory_stats.as_ref()?;
-    // A container that does not run has empty readings.
-    let (used, limit) = (memory.usage?, memory.limit.unwrap_or(0));
-    let cpu_ns = stats.cpu_stats.as_ref()?.cpu_usage.as_ref()?.total_usage?;
-    let container = stats.id.clone().unwrap_or_default();
-    let now =
-        Reading { container, cpu_ns, at_ms: shared.settings.clock.monotonic_ms(), milli: None };
+fn fold(shared: &Shared, pod: PodId, read: Read) -> PodUsage {
+    let now = Reading {
+        container: read.container,
+        cpu_ns: read.cpu_ns,
+        at_ms: shared.settings.clock.monotonic_ms(),
+        milli: None,
+        groups: read.groups,
+    };
     let mut readings = lock(&shared.readings);
     let (kept, milli) = compare(readings.get(pod.as_str()), now);
     readings.insert(pod.to_string(), kept);
-    Some(PodUsage {
+    PodUsage {
         pod,
         cpu_milli: milli,
-        memory_bytes: used.saturating_sub(page_cache(memory)),
-        memory_limit_bytes: limit,
-    })
+        memory_bytes: read.memory_bytes,
+        memory_limit_bytes: read.memory_limit_bytes,
+    }
 }
 
 /// Returns the reading to keep, and the share between the two.
@@ -124,7 +191,7 @@ mod tests {
     use super::*;
 
     fn reading(cpu_ns: u64, at_ms: u64) -> Reading {
-        Reading { container: "a".into(), cpu_ns, at_ms, milli: None }
+        Reading { container: "a".into(), cpu_ns, at_ms, milli: None, groups: None }
     }
 
     #[test]
