@@ -145,6 +145,7 @@ const CLOCKS: &[Rule] = &[
         places: &[
             "daemon/src/clock.rs",
             "protocol/src/wire/rpc.rs", // when calls under way are given up
+            "protocol/src/wire/call.rs", // a call's deadline is a time from now
             "daemon/src/rpc/service.rs", // a call's deadline comes as the system's time
             "tui/src/autostart.rs",     // how long a daemon takes to start
             "tui/src/prepare.rs",       // how long a step of the preparation takes

@@ -7,9 +7,11 @@
 
 use super::{DEFAULT_DEADLINE, MAX_DEADLINE};
 use crate::{ApiError, ErrorKind, PinacleRequest, PinacleResponse};
+use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use std::time::Duration;
 use tarpc::{Response, context::Context};
+use tokio::time::Instant;
 
 /// Every call by its name in the plain form, which is its method's.
 pub const CALLS: [&str; 20] = [
@@ -173,8 +175,46 @@ fn detail(error: &serde_json::Error) -> String {
     error.to_string().chars().take(MAX_DETAIL).collect()
 }
 
+/// A call in the library's form that needs no repair, which is what the Rust client
+/// sends: read without building its JSON up first.
+#[derive(Deserialize)]
+struct AsSent {
+    #[serde(rename = "Request")]
+    request: SentRequest,
+}
+
+#[derive(Deserialize)]
+struct SentRequest {
+    context: SentContext,
+    id: u64,
+    message: PinacleRequest,
+}
+
+#[derive(Deserialize)]
+struct SentContext {
+    deadline: Duration,
+    trace_context: tarpc::trace::Context,
+}
+
+/// Reads such a line; `None` for every other.
+fn read_as_sent(line: &[u8]) -> Option<Call> {
+    if !line.starts_with(b"{\"Request\":") {
+        return None;
+    }
+    let AsSent { request: SentRequest { context: given, id, message } } =
+        serde_json::from_slice(line).ok()?;
+    let timeout = given.deadline.min(MAX_DEADLINE);
+    let mut context = tarpc::context::current();
+    context.deadline = (Instant::now() + timeout).into_std();
+    context.trace_context = given.trace_context;
+    Some(Call { caller: Caller::Library(id), timeout, context, request: message })
+}
+
 /// Reads a line.
 pub(super) fn parse(line: &[u8]) -> Result<Incoming, Refused> {
+    if let Some(call) = read_as_sent(line) {
+        return Ok(Incoming::Call(Box::new(call)));
+    }
     let value = serde_json::from_slice(line).map_err(|error| {
         let error = invalid(format!("not a line of JSON: {}", detail(&error)));
         Refused::new(super::recover::caller(line), error)
