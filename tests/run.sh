@@ -7,6 +7,7 @@
 #   tests/run.sh lint                  formatting, lints, documentation, scripts
 #   tests/run.sh tidy [FILTER]         the repository's own rules
 #   tests/run.sh deny                  licences, duplicates and sources of dependencies
+#   tests/run.sh bench [FILTER]        the figures, beside those of others; not part of `all`
 #
 # FILTER is a part of a test's name, or a nextest filter in parentheses. Missing Debian packages are installed,
 # which needs root, and so does the engine. Environment:
@@ -15,17 +16,18 @@
 #   KEEP_ENGINE=1         leaves that engine running
 #   PINACLE_DOCKERD_ARGS  more arguments for it
 #   SHARED_ENGINE=1       others use the engine too: pods that appear meanwhile are told, not counted as left behind
+#   QUICK=1, TABLE=FILE   figures: few samples; where the table goes   (target/figures.md)
 #   PINACLE_TEST_CACHE    where downloads, tools and the engine's data are kept   (/var/lib/pinacle-test)
 #   CI=true, NO_COLOR=1   no colours
 set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
-for part in steps packages engine runtimes image leftovers tools checks; do
+for part in steps packages engine runtimes image leftovers tools checks figures; do
     # shellcheck source=/dev/null
     source "tests/env/$part.sh"
 done
 
-usage() { sed -n '2,21s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; }
+usage() { sed -n '2,23s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; }
 
 # Each row: what it is, the step's name, the steps it cannot do without, the function.
 environment() {
@@ -89,6 +91,14 @@ plan() {
             step nextest toolchain nextest_present
             step tidy "toolchain nextest" tidy_tests "$filter"
             ;;
+        bench)
+            environment
+            step toolchain packages toolchain_present
+            step rivals toolchain rivals_present
+            step programs toolchain figures_built
+            step figures "base rivals programs" figures "$filter"
+            step leftovers engine nothing_left_behind
+            ;;
         deny)
             step toolchain "" toolchain_present
             step cargo-deny toolchain deny_present
@@ -99,7 +109,7 @@ plan() {
 
 what=${1:-all}
 case $what in
-    all | unit | scenarios | lint | tidy | deny) ;;
+    all | unit | scenarios | lint | tidy | deny | bench) ;;
     -h | --help | help) usage; exit 0 ;;
     *) usage >&2; exit 2 ;;
 esac

@@ -3,7 +3,7 @@
 set -euo pipefail
 
 # Tests that need the engine; .config/nextest.toml limits the same ones.
-on_the_engine='(binary_id(pinacle-tests::scenarios) | binary_id(pinacle-daemon::engine))'
+on_the_engine='(binary_id(pinacle-tests::scenarios) | binary_id(pinacle-tests::figures-smoke) | binary_id(pinacle-daemon::engine))'
 pod_image_test='(binary_id(pinacle-daemon::engine) & test(=the_base_image_is_made_once_for_all_that_ask))'
 tidy_binary='binary_id(pinacle-tests::tidy)'
 

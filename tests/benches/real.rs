@@ -1,0 +1,157 @@
+//! A daemon of the product, with its own directory, on the real engine; all it
+//! made is removed at the end.
+
+use crate::common::Programs;
+use crate::fake;
+use crate::measure;
+use crate::measure::now;
+use anyhow::Context as _;
+use pinacle_protocol::{PodAction, PodId, PodRef, PodView};
+use pinacle_tests::engine;
+use pinacle_tui::client::Client;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// Without gVisor: what is measured is the way to the engine and back.
+pub(crate) const PLAIN: &str = "isolation: runc\n";
+/// Ports and ranges that no scenario uses.
+const SETTINGS: &str = "[ports]\nfirst = 25000\nlast = 25999\n[network]\npool = \"10.144.0.0/16\"\n\
+     [journal]\ncommand_mib = 512\npod_mib = 2048\n";
+/// The first pod on an engine waits for its image, too.
+const LIMIT: Duration = Duration::from_secs(300);
+
+/// The daemon.
+pub(crate) struct Real {
+    programs: Programs,
+    dir: tempfile::TempDir,
+    child: Option<Child>,
+}
+
+impl Real {
+    pub(crate) fn start(programs: &Programs) -> anyhow::Result<Self> {
+        let dir = tempfile::Builder::new().prefix("pinacle-bench-").tempdir()?;
+        std::fs::write(dir.path().join("config.toml"), SETTINGS)?;
+        let mut real = Self { programs: programs.clone(), dir, child: None };
+        real.spawn()?;
+        Ok(real)
+    }
+
+    /// Starts the program; returns when it was started.
+    pub(crate) fn spawn(&mut self) -> anyhow::Result<Instant> {
+        let log = std::fs::OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(self.dir.path().join("pinacled.log"))?;
+        let began = now();
+        let child = Command::new(&self.programs.daemon)
+            .arg("--state-dir")
+            .arg(self.dir.path())
+            .env_remove("PINACLE_LOG")
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(log)
+            .spawn()?;
+        self.child = Some(child);
+        Ok(began)
+    }
+
+    pub(crate) fn kill(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            // It may have died by itself, which the next call tells.
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.as_ref().map_or(0, Child::id)
+    }
+
+    pub(crate) fn dir(&self) -> &std::path::Path {
+        self.dir.path()
+    }
+
+    pub(crate) fn socket(&self) -> PathBuf {
+        self.dir.path().join("pinacled.sock")
+    }
+
+    pub(crate) fn programs(&self) -> &Programs {
+        &self.programs
+    }
+
+    pub(crate) async fn client(&self) -> anyhow::Result<Client> {
+        fake::connect(&self.socket()).await
+    }
+
+    pub(crate) fn rss(&self) -> Option<f64> {
+        measure::rss_mib(self.pid())
+    }
+
+    fn log_tail(&self) -> String {
+        let log = std::fs::read_to_string(self.dir.path().join("pinacled.log"));
+        let log = log.unwrap_or_default();
+        log.lines().rev().take(8).collect::<Vec<_>>().join("\n")
+    }
+}
+
+/// Returns what the list shows of a pod.
+pub(crate) async fn view(client: &Client, pod: &PodId) -> anyhow::Result<PodView> {
+    let detail = client.pod(PodRef(pod.to_string())).await;
+    Ok(detail.map_err(|error| anyhow::anyhow!(error.chain()))?.pod)
+}
+
+/// Waits until a pod runs and nothing is under way.
+pub(crate) async fn until_up(real: &Real, client: &Client, pod: &PodId) -> anyhow::Result<()> {
+    let up = async {
+        loop {
+            let seen = view(client, pod).await?;
+            if seen.operation.is_none() {
+                let running = seen.phase == pinacle_protocol::PodPhase::Running;
+                anyhow::ensure!(running, "{pod}: {:?} {:?}", seen.phase, seen.reason);
+                return Ok(());
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    let waited = tokio::time::timeout(LIMIT, up).await;
+    waited.with_context(|| format!("{pod} does not come up: {}", real.log_tail()))?
+}
+
+/// Removes pods and waits until they are gone.
+pub(crate) async fn remove(client: &Client, pods: &[PodId]) -> anyhow::Result<()> {
+    for pod in pods {
+        let request_id = fake::request_id()?;
+        let action = PodAction { request_id, pod: PodRef(pod.to_string()) };
+        client.delete(action).await.map_err(|error| anyhow::anyhow!(error.chain()))?;
+    }
+    let gone = async {
+        for pod in pods {
+            while client.pod(PodRef(pod.to_string())).await.is_ok() {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        }
+    };
+    tokio::time::timeout(LIMIT * 2, gone).await.context("pods are not removed")
+}
+
+impl Drop for Real {
+    fn drop(&mut self) {
+        self.kill();
+        let owner = std::fs::read_to_string(self.dir.path().join("owner")).unwrap_or_default();
+        if owner.trim().is_empty() {
+            return;
+        }
+        for thing in engine::owned_by(owner.trim()) {
+            let (kind, name) = thing.split_once(' ').unwrap_or_default();
+            let args: &[&str] = match kind {
+                "container" => &["rm", "-f", name],
+                "network" => &["network", "rm", name],
+                _ => &["volume", "rm", "-f", name],
+            };
+            if let Err(said) = engine::try_docker(args) {
+                crate::common::say(&format!("cleaning up {thing}: {said}"));
+            }
+        }
+    }
+}
