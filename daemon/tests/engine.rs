@@ -10,7 +10,7 @@ use pinacle_core::engine::{
     ContainerState, EngineCall, EngineFailure, EngineOutcome, FailureClass, LABEL_OWNER, RunPlan,
 };
 use pinacle_core::names;
-use pinacle_daemon::engine::{Engine, ExecOutput, ExecRequest, Freshness};
+use pinacle_daemon::engine::{Engine, ExecOutput, ExecRequest, ExecSession, Freshness};
 use pinacle_protocol::{CheckStatus, Cursor, ErrorKind, Isolation, JournalEntry, TerminalSize};
 use rig::{Rig, docker, eventually, with_rig};
 use std::time::Duration;
@@ -262,6 +262,7 @@ fn exec_request(rig: &Rig, command: &[&str], size: Option<TerminalSize>) -> Exec
         env: vec![("GREETING".into(), "hello there".into())],
         working_dir: "/".into(),
         user: "root".into(),
+        session: "0000000000session".to_owned(),
     }
 }
 
@@ -311,6 +312,97 @@ async fn a_terminal_carries_every_byte_and_knows_its_size() {
         assert_eq!((out, code), (expected, Some(3)));
     })
     .await;
+}
+
+/// Reads a session to its end: standard output, standard error, exit code.
+async fn read_out(session: &mut ExecSession) -> (Vec<u8>, Vec<u8>, Option<i64>) {
+    let (mut out, mut err, mut code) = (Vec::new(), Vec::new(), None);
+    while let Some(item) = session.output.recv().await {
+        match item.unwrap() {
+            ExecOutput::Stdout(bytes) => out.extend_from_slice(&bytes),
+            ExecOutput::Stderr(bytes) => err.extend_from_slice(&bytes),
+            ExecOutput::Exit(n) => code = Some(n),
+        }
+    }
+    (out, err, code)
+}
+
+async fn a_program_that_cannot_be_run_is_told(isolation: Isolation) {
+    with_rig(async |rig| {
+        rig.up(isolation).await;
+        let size = TerminalSize { columns: 80, rows: 24 };
+        for (program, wanted, words) in
+            [("no-such-program", 127, "not found"), ("/etc/passwd", 126, "permission denied")]
+        {
+            for size in [None, Some(size)] {
+                let request = exec_request(rig, &[program], size);
+                let mut session = rig.engine.exec(request).await.unwrap();
+                let (out, err, code) = read_out(&mut session).await;
+                let said = String::from_utf8([out.clone(), err].concat()).unwrap();
+                assert_eq!(code, Some(wanted), "{said}");
+                assert!(said.starts_with(&format!("pinacle: {program}: ")), "{said}");
+                assert!(said.contains(words) && !said.contains("OCI"), "{said}");
+                assert!(size.is_some() || out.is_empty(), "{said}");
+            }
+        }
+        // A program may say what it likes.
+        let script = "echo 'OCI runtime exec failed: of my own'; exit 126";
+        let mut session =
+            rig.engine.exec(exec_request(rig, &["sh", "-c", script], None)).await.unwrap();
+        let (out, _, code) = read_out(&mut session).await;
+        assert_eq!((&out[..], code), (&b"OCI runtime exec failed: of my own\n"[..], Some(126)));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_program_that_cannot_be_run_is_told_as_by_a_shell() {
+    a_program_that_cannot_be_run_is_told(Isolation::Runc).await;
+}
+
+#[tokio::test]
+async fn a_program_that_cannot_be_run_in_gvisor_is_told_as_by_a_shell() {
+    a_program_that_cannot_be_run_is_told(Isolation::Gvisor).await;
+}
+
+async fn what_is_hung_up_ends(isolation: Isolation) {
+    with_rig(async |rig| {
+        rig.up(isolation).await;
+        // The first ends by itself when told, with its child; the second has to be made to.
+        let polite = "sleep 1000 & sleep 2000";
+        let deaf = "trap '' HUP TERM; while :; do sleep 3000; done";
+        for (name, script) in [("polite", polite), ("deaf", deaf)] {
+            let mut request = exec_request(rig, &["sh", "-c", script], None);
+            request.session = format!("session{name}");
+            let session = rig.engine.exec(request).await.unwrap();
+            let mut other = exec_request(rig, &["sleep", "4000"], None);
+            other.session = "sessionother".to_owned();
+            let other = rig.engine.exec(other).await.unwrap();
+            // Those of the supervisor are none of ours.
+            let list = "pgrep -a sleep | cut -d' ' -f2- | grep -x 'sleep [1234]000' | sort; true";
+            let sleeps = async || rig.sh(list).await;
+            eventually("both run", async || {
+                let sleeps = sleeps().await;
+                sleeps.contains("4000") && sleeps.lines().count() >= 2
+            })
+            .await;
+            session.hang_up.send(()).unwrap();
+            eventually("one is left", async || sleeps().await == "sleep 4000\n").await;
+            other.hang_up.send(()).unwrap();
+            eventually("none is left", async || sleeps().await.is_empty()).await;
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_is_hung_up_ends_with_all_of_its_session_and_nothing_else() {
+    what_is_hung_up_ends(Isolation::Runc).await;
+}
+
+#[tokio::test]
+async fn what_is_hung_up_in_gvisor_ends_with_all_of_its_session_and_nothing_else() {
+    what_is_hung_up_ends(Isolation::Gvisor).await;
 }
 
 #[tokio::test]

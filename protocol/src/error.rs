@@ -55,7 +55,7 @@ impl ErrorKind {
             Self::VersionMismatch => 9,
             Self::DaemonUnreachable => 10,
             Self::Storage => 11,
-            Self::Cancelled => 130,
+            Self::Cancelled => 12,
         }
     }
 }

@@ -139,6 +139,9 @@ pub enum PtyFrameKind {
     Exit = 5,
     /// From the daemon: JSON of an [`ApiError`]; the session is over. Last frame.
     Error = 6,
+    /// To the daemon: the command goes on when this connection closes, which it
+    /// does next. No payload.
+    Detach = 7,
 }
 
 impl PtyFrameKind {
@@ -152,6 +155,7 @@ impl PtyFrameKind {
             4 => Self::Resize,
             5 => Self::Exit,
             6 => Self::Error,
+            7 => Self::Detach,
             _ => return None,
         })
     }

@@ -230,6 +230,7 @@ fn pty_lines_and_frames_are_as_they_were() {
         ("resize", PtyFrame::resize(TerminalSize { columns: 120, rows: 40 })),
         ("exit", PtyFrame::exit(-1)),
         ("error", PtyFrame::new(PtyFrameKind::Error, "{}")),
+        ("detach", PtyFrame::new(PtyFrameKind::Detach, "")),
     ];
     for (name, frame) in frames {
         let mut bytes = bytes::BytesMut::new();

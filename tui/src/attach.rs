@@ -196,6 +196,8 @@ async fn send(mut source: Source, mut writer: PtyWriter) -> Sent {
                     return Sent::All;
                 }
                 if detached {
+                    // A session that has ended need not be told.
+                    writer.detach().await.unwrap_or_default();
                     return Sent::Detached;
                 }
             }

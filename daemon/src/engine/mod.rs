@@ -15,7 +15,7 @@ use pinacle_core::engine::{
     EngineCall, EngineFailure, EngineOutcome, HostFacts, HostSnapshot, ObservedPod, Ownership,
 };
 use pinacle_protocol::{HostReport, PodId, PodUsage, TerminalSize};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
 /// A container engine on one host. Implementations hold no state that matters:
 /// dropping a call's future ends the call and loses only its outcome.
@@ -104,6 +104,8 @@ pub struct ExecRequest {
     pub working_dir: String,
     /// User.
     pub user: String,
+    /// Names this run among all there were; letters and digits.
+    pub session: String,
 }
 
 /// A running command. Dropping it closes its standard input and stops reading;
@@ -115,6 +117,8 @@ pub struct ExecSession {
     pub input: mpsc::Sender<Bytes>,
     /// New terminal sizes.
     pub resize: mpsc::Sender<TerminalSize>,
+    /// Hangs it up: it and what it started in its session are told to end, and made to.
+    pub hang_up: oneshot::Sender<()>,
 }
 
 /// What a running command sends.

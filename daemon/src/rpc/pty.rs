@@ -8,13 +8,16 @@ use crate::backend::Backend;
 use crate::engine::{ExecOutput, ExecRequest, ExecSession};
 use crate::journal::{CommandJournal, CommandStart};
 use crate::shell::quote;
+use bytes::Bytes;
 use futures::{SinkExt, StreamExt};
+use pinacle_core::engine::EngineFailure;
 use pinacle_protocol::wire::{FrameError, JsonLines, Line, PtyCodec, PtyFrame};
 use pinacle_protocol::{
-    ApiError, ErrorKind, MAX_PTY_FRAME, PodPhase, PtyFrameKind, PtyReply, PtyRequest,
+    ApiError, ErrorKind, MAX_PTY_FRAME, PodPhase, PtyFrameKind, PtyReply, PtyRequest, TerminalSize,
 };
 use std::time::Duration;
 use tokio::net::UnixStream;
+use tokio::sync::mpsc;
 use tokio_util::codec::Framed;
 
 /// How long a client may take to say what it wants.
@@ -43,14 +46,34 @@ pub(super) async fn serve(mut lines: Lines, backend: Backend) {
         Err(error) => (PtyReply::Error(error), None),
     };
     let sent = lines.send(serde_json::to_string(&reply).unwrap_or_default()).await;
-    let (Ok(()), Some((session, journal))) = (sent, session) else { return };
+    let Some((session, journal)) = session else { return };
+    let ExecSession { output, input, resize, hang_up } = session;
     let frames = lines.map_codec(|_| PtyCodec);
-    let code = tokio::select! {
-        code = carry(frames, session) => code,
-        () = backend.stop.triggered() => None,
+    let end = tokio::select! {
+        // Whoever left while it was started cannot be told that it was.
+        _ = std::future::ready(()), if sent.is_err() => End::Gone,
+        end = carry(frames, output, input, resize) => end,
+        () = backend.stop.triggered() => End::Left,
     };
-    let error = code.is_none().then(|| "left while it ran".to_owned());
-    journal.end(code, error).await;
+    match end {
+        End::Exited(code) => journal.end(Some(code), None).await,
+        End::Left => journal.end(None, Some("left while it ran".to_owned())).await,
+        End::Gone => {
+            // It may have ended a moment ago.
+            let _ = hang_up.send(());
+            journal.end(None, Some("its client went away; it was hung up".to_owned())).await;
+        }
+    }
+}
+
+/// How a session ended.
+enum End {
+    /// The command did, with this code.
+    Exited(i64),
+    /// The command goes on without anybody, as was wanted or cannot be helped.
+    Left,
+    /// The client is gone, and did not say that the command should go on.
+    Gone,
 }
 
 async fn start(
@@ -83,6 +106,7 @@ async fn start(
             .or_else(|| record.spec.working_dir.clone())
             .unwrap_or_else(|| "/workspace".into()),
         user: request.user.or_else(|| record.spec.user.clone()).unwrap_or_else(|| "root".into()),
+        session: backend.clock.random_token16(),
     };
     let session = engine.exec(exec).await.map_err(|failure| failure.error)?;
     let start = CommandStart {
@@ -93,10 +117,14 @@ async fn start(
     Ok((session, backend.journal.pod(&record.id).begin(start).await))
 }
 
-/// Carries bytes until the command ends (its exit code) or the client leaves.
-async fn carry(frames: Framed<UnixStream, PtyCodec>, session: ExecSession) -> Option<i64> {
+/// Carries bytes until the command ends or the client leaves.
+async fn carry(
+    frames: Framed<UnixStream, PtyCodec>,
+    mut output: mpsc::Receiver<Result<ExecOutput, EngineFailure>>,
+    input: mpsc::Sender<Bytes>,
+    resize: mpsc::Sender<TerminalSize>,
+) -> End {
     let (mut to_client, mut from_client) = frames.split();
-    let ExecSession { mut output, input, resize } = session;
     let inward = async {
         let mut input = Some(input);
         while let Some(frame) = from_client.next().await {
@@ -117,9 +145,11 @@ async fn carry(frames: Framed<UnixStream, PtyCodec>, session: ExecSession) -> Op
                         let _ = resize.try_send(size);
                     }
                 }
+                PtyFrameKind::Detach => return End::Left,
                 _ => break,
             }
         }
+        End::Gone
     };
     let outward = async {
         while let Some(item) = output.recv().await {
@@ -129,12 +159,12 @@ async fn carry(frames: Framed<UnixStream, PtyCodec>, session: ExecSession) -> Op
                 Ok(ExecOutput::Exit(code)) => {
                     let short = i32::try_from(code).unwrap_or(ODD_EXIT);
                     to_client.send(PtyFrame::exit(short)).await?;
-                    return Ok(Some(code));
+                    return Ok(End::Exited(code));
                 }
                 Err(failure) => {
                     let error = serde_json::to_vec(&failure.error).unwrap_or_default();
                     to_client.send(PtyFrame::new(PtyFrameKind::Error, error)).await?;
-                    return Ok(None);
+                    return Ok(End::Left);
                 }
             };
             let mut rest = bytes;
@@ -143,11 +173,11 @@ async fn carry(frames: Framed<UnixStream, PtyCodec>, session: ExecSession) -> Op
                 to_client.send(PtyFrame::new(kind, piece)).await?;
             }
         }
-        Ok::<_, FrameError>(None)
+        Ok::<_, FrameError>(End::Left)
     };
     tokio::pin!(outward);
     tokio::select! {
-        code = &mut outward => code.ok().flatten(),
-        () = inward => None,
+        end = &mut outward => end.unwrap_or(End::Gone),
+        end = inward => end,
     }
 }

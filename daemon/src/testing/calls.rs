@@ -12,7 +12,7 @@ use pinacle_core::engine::{
 };
 use pinacle_protocol::{EngineView, ErrorKind, HostId, HostReport, PodId, PodUsage, Timestamp};
 use std::net::Ipv4Addr;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
 const CHANNEL: usize = 16;
 
@@ -93,8 +93,16 @@ impl Engine for FakeEngine {
                 let message = format!("the pod {} is not running", request.pod);
                 return Err(fail(FailureClass::Retryable, ErrorKind::Engine, message));
             }
-            let code = self.state().world.exit_codes.get(&request.command.join(" ")).copied();
-            Ok(echo(code.unwrap_or(0)))
+            let command = request.command.join(" ");
+            let code = self.state().world.exit_codes.get(&command).copied();
+            let (hang_up, hung_up) = oneshot::channel();
+            let engine = self.clone();
+            spawn(async move {
+                if hung_up.await.is_ok() {
+                    engine.state().world.hung_up.push(command);
+                }
+            });
+            Ok(echo(code.unwrap_or(0), hang_up))
         })
     }
 
@@ -137,7 +145,7 @@ impl Engine for FakeEngine {
 }
 
 /// A command that prints what it is given and then ends.
-fn echo(code: i64) -> ExecSession {
+fn echo(code: i64, hang_up: oneshot::Sender<()>) -> ExecSession {
     let (output_tx, output) = mpsc::channel(CHANNEL);
     let (input, mut input_rx) = mpsc::channel(CHANNEL);
     let (resize, mut resize_rx) = mpsc::channel(CHANNEL);
@@ -157,7 +165,7 @@ fn echo(code: i64) -> ExecSession {
         // The reader may be gone by now.
         let _ = output_tx.send(Ok(ExecOutput::Exit(code))).await;
     });
-    ExecSession { output, input, resize }
+    ExecSession { output, input, resize, hang_up }
 }
 
 #[allow(clippy::disallowed_methods, reason = "the task ends with the channels of its session")]

@@ -201,6 +201,11 @@ impl FakeEngine {
         self.state().world.exit_codes.insert(command.to_owned(), code);
     }
 
+    /// Returns the commands of clients that were hung up.
+    pub fn hung_up(&self) -> Vec<String> {
+        self.state().world.hung_up.clone()
+    }
+
     /// Has a service never become healthy.
     pub fn sicken(&self, service: &str) {
         self.state().world.sick.insert(service.to_owned());

@@ -48,6 +48,8 @@ pub(super) struct World {
     pub(super) no_gvisor: bool,
     /// Every command that really ran: pod's container, key, command.
     pub(super) ran: Vec<(String, String, String)>,
+    /// Commands of clients that were hung up.
+    pub(super) hung_up: Vec<String>,
 }
 
 pub(super) fn fail(

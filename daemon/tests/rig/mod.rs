@@ -76,7 +76,7 @@ pub(crate) async fn eventually(what: &str, mut holds: impl AsyncFnMut() -> bool)
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(20), tries).await.expect(what);
+    tokio::time::timeout(Duration::from_secs(60), tries).await.expect(what);
 }
 
 impl Rig {
@@ -265,6 +265,7 @@ impl Rig {
             env: vec![],
             working_dir: "/".into(),
             user: "root".into(),
+            session: "0000000000session".to_owned(),
         };
         let mut session = self.engine.exec(request).await.unwrap();
         let (mut text, mut error) = (Vec::new(), Vec::new());

@@ -4,6 +4,7 @@ use crate::rig::{Daemon, PATIENCE, SPEC, action, finished, pod_ref, soon};
 use futures::{SinkExt, StreamExt};
 use pinacle_protocol::wire::{PtyCodec, PtyFrame};
 use pinacle_protocol::*;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
 use tokio_util::codec::Framed;
 
@@ -112,15 +113,56 @@ async fn a_client_that_leaves_is_seen_in_the_journal() {
 }
 
 #[tokio::test]
+async fn what_a_client_leaves_behind_is_hung_up_unless_it_detached() {
+    let mut daemon = Daemon::start().await;
+    let (client, _) = daemon.pod(SPEC).await;
+    let connection = daemon.connect(Mode::Pty).await;
+    let mut kept = connection.into_pty(&request("blog", &["cat", "kept"])).await.unwrap();
+    kept.send(PtyFrame::new(PtyFrameKind::Detach, "")).await.unwrap();
+    drop(kept);
+    journal(&client).await;
+    let connection = daemon.connect(Mode::Pty).await;
+    drop(connection.into_pty(&request("blog", &["cat", "left"])).await.unwrap());
+    let hung_up = async {
+        while daemon.engine.hung_up().is_empty() {
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, hung_up).await.expect("it is hung up");
+    assert_eq!(daemon.engine.hung_up(), ["cat left"]);
+}
+
+#[tokio::test]
+async fn a_client_that_left_before_the_start_is_over_leaves_nothing_running() {
+    let mut daemon = Daemon::start().await;
+    let (client, _) = daemon.pod(SPEC).await;
+    let mut stream = UnixStream::connect(daemon.socket()).await.unwrap();
+    stream.write_all(b"{\"pinacle\":1,\"mode\":\"pty\"}\n").await.unwrap();
+    // Its answer is one line; the end of it is waited for.
+    while stream.read_u8().await.unwrap() != b'\n' {}
+    let wanted = serde_json::to_string(&request("blog", &["cat", "early"])).unwrap();
+    stream.write_all(format!("{wanted}\n").as_bytes()).await.unwrap();
+    drop(stream);
+    let entries = journal(&client).await;
+    assert!(matches!(entries.last(), Some(JournalEntry::End { error: Some(_), .. })));
+    let hung_up = async {
+        while daemon.engine.hung_up().is_empty() {
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, hung_up).await.expect("it is hung up");
+}
+
+#[tokio::test]
 async fn frames_that_make_no_sense_end_the_session_and_no_more() {
     let mut daemon = Daemon::start().await;
     let (client, _) = daemon.pod(SPEC).await;
     let connection = daemon.connect(Mode::Pty).await;
     let frames = connection.into_pty(&request("blog", &["cat"])).await.unwrap();
     let mut stream = frames.into_inner();
-    tokio::io::AsyncWriteExt::write_all(&mut stream, &[9, 255, 255, 255, 255]).await.unwrap();
+    stream.write_all(&[9, 255, 255, 255, 255]).await.unwrap();
     let mut rest = Vec::new();
-    let read = tokio::io::AsyncReadExt::read_to_end(&mut stream, &mut rest);
+    let read = stream.read_to_end(&mut rest);
     // However it is closed, it is closed.
     let _ = tokio::time::timeout(PATIENCE, read).await.expect("the session ends");
     assert!(client.server_info(soon()).await.unwrap().is_ok());

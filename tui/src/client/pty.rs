@@ -66,7 +66,10 @@ impl PtyReader {
                         .unwrap_or_else(|e| ApiError::from_error(ErrorKind::Internal, &e)),
                 ),
                 // Only ever sent by us.
-                PtyFrameKind::Stdin | PtyFrameKind::StdinEnd | PtyFrameKind::Resize => continue,
+                PtyFrameKind::Stdin
+                | PtyFrameKind::StdinEnd
+                | PtyFrameKind::Resize
+                | PtyFrameKind::Detach => continue,
             });
         }
     }
@@ -102,6 +105,15 @@ impl PtyWriter {
     /// As [`PtyWriter::stdin`].
     pub async fn resize(&mut self, size: TerminalSize) -> Result<(), ApiError> {
         self.send(PtyFrame::resize(size)).await
+    }
+
+    /// Says that the command is to go on without us.
+    ///
+    /// # Errors
+    ///
+    /// As [`PtyWriter::stdin`].
+    pub async fn detach(&mut self) -> Result<(), ApiError> {
+        self.send(PtyFrame::new(PtyFrameKind::Detach, Bytes::new())).await
     }
 
     async fn send(&mut self, frame: PtyFrame) -> Result<(), ApiError> {

@@ -15,6 +15,7 @@ mod copy;
 mod debootstrap;
 mod error;
 mod exec;
+mod hangup;
 mod isolation;
 mod lifecycle;
 mod line;
