@@ -233,11 +233,20 @@ async fn gvisor(
     image: Option<String>,
     checks: &mut Vec<CheckResult>,
 ) -> Option<String> {
-    if isolation::gvisor_names(info).is_empty() && shared.settings.gvisor_runtime.is_none() {
-        checks.push(
-            result("gvisor", CheckStatus::Failed, "Docker has no gVisor runtime").mend(INSTALL),
-        );
-        skip(checks, 1, "there is no gVisor to try", INSTALL);
+    let known = |name: &String| info.runtimes.as_ref().is_some_and(|r| r.contains_key(name));
+    let missing = match &shared.settings.gvisor_runtime {
+        Some(only) if !known(only) => {
+            let remedy = "register it with Docker, or take `gvisor_runtime` out of config.toml";
+            Some((format!("Docker has no runtime {only}, the one config.toml names"), remedy))
+        }
+        None if isolation::gvisor_names(info).is_empty() => {
+            Some(("Docker has no gVisor runtime".to_owned(), INSTALL))
+        }
+        _ => None,
+    };
+    if let Some((message, remedy)) = missing {
+        checks.push(result("gvisor", CheckStatus::Failed, message).mend(remedy));
+        skip(checks, 1, "there is no gVisor to try", remedy);
         return None;
     }
     let Some(image) = image else {
