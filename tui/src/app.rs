@@ -86,6 +86,16 @@ pub trait Front {
     /// When it cannot be had again.
     fn suspend(&mut self) -> io::Result<()>;
 
+    /// Takes the terminal anew after somebody else stopped and continued us: who
+    /// had it meanwhile has left it as he likes it.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be had.
+    fn resume(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+
     /// Opens a shell in a pod; returns a word about how it went.
     fn shell(&mut self, pod: &PodId) -> impl Future<Output = Result<String, String>>;
 
@@ -122,6 +132,7 @@ enum Wake {
     Input(Option<Input>),
     Msg(Msg),
     Tick,
+    Continued,
     Quit,
 }
 
@@ -135,6 +146,7 @@ pub async fn drive<F: Front>(drive: Drive<'_, F>) -> io::Result<Model> {
     let Drive { front, mut model, mut effects, mut messages, recorder, frame } = drive;
     let mut terminate = signal(SignalKind::terminate())?;
     let mut hangup = signal(SignalKind::hangup())?;
+    let mut continued = signal(SignalKind::from_raw(rustix::process::Signal::CONT.as_raw()))?;
     let mut drawn: Option<Instant> = None;
     let (mut dirty, mut urgent) = (true, true);
     loop {
@@ -146,6 +158,7 @@ pub async fn drive<F: Front>(drive: Drive<'_, F>) -> io::Result<Model> {
             biased;
             _ = terminate.recv() => Wake::Quit,
             _ = hangup.recv() => Wake::Quit,
+            _ = continued.recv() => Wake::Continued,
             () = tokio::time::sleep_until(next_frame), if dirty => Wake::Draw,
             input = front.next() => Wake::Input(input),
             Some(msg) = messages.recv() => Wake::Msg(msg),
@@ -159,6 +172,10 @@ pub async fn drive<F: Front>(drive: Drive<'_, F>) -> io::Result<Model> {
                 drawn = Some(Instant::now());
                 (dirty, urgent) = (false, false);
                 continue;
+            }
+            Wake::Continued => {
+                front.resume()?;
+                Msg::Tick(now)
             }
             Wake::Tick => Msg::Tick(now),
             Wake::Msg(msg) => msg,

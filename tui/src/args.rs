@@ -31,8 +31,9 @@ Exit codes:
   0 done              5 conflict, wrong phase        9 client and daemon differ
   1 other failure     6 host or engine              10 no daemon
   2 wrong usage       7 a command in the pod failed 11 the daemon's store failed
-  3 wrong spec        8 the daemon is busy         130 interrupted
-  4 not found       `exec` and `shell` pass on the code of what they ran";
+  3 wrong spec        8 the daemon is busy          12 given up
+  4 not found                                      130 interrupted
+`exec` and `shell` pass on the code of what they ran";
 
 const JSON_HELP: &str = "\
 JSON (types as protocol/README.md describes them; fields are only ever added):

@@ -6,7 +6,7 @@
 use crate::client::{Client, ConnectFailure};
 use crate::failure::Failure;
 use crate::sanitize::plain_line;
-use crate::session::Session;
+use crate::session::{Environment, Session};
 use pinacle_protocol::paths::Paths;
 use pinacle_protocol::{ApiError, ErrorKind};
 use std::fs::{DirBuilder, File, OpenOptions};
@@ -39,7 +39,7 @@ pub async fn connect(session: &Session) -> Result<Client, ApiError> {
     match Client::connect(&session.paths.socket).await {
         Ok(client) => Ok(client),
         Err(ConnectFailure::Other(error)) => Err(error),
-        Err(ConnectFailure::Absent(_)) => start(session).await,
+        Err(ConnectFailure::Absent(_)) => start(&session.env, &session.paths).await,
     }
 }
 
@@ -48,22 +48,21 @@ pub async fn connect(session: &Session) -> Result<Client, ApiError> {
 /// # Errors
 ///
 /// As [`connect`].
-pub async fn start(session: &Session) -> Result<Client, ApiError> {
-    let program = program(session)?;
-    let log = open_log(&session.paths).map_err(|error| {
-        let text =
-            format!("the state directory {} cannot be used", session.paths.state_dir.display());
+pub async fn start(env: &Environment, paths: &Paths) -> Result<Client, ApiError> {
+    let program = program(env)?;
+    let log = open_log(paths).map_err(|error| {
+        let text = format!("the state directory {} cannot be used", paths.state_dir.display());
         unreachable(text).cause(error.to_string()).hint("name another with --state-dir")
     })?;
     let log_start = log.metadata().map_or(0, |m| m.len());
-    let mut child = spawn(session, &program, log).map_err(|e| {
+    let mut child = spawn(env, paths, &program, log).map_err(|e| {
         unreachable(format!("{} cannot be started", program.display())).cause(e.to_string())
     })?;
     let began = Instant::now();
     let mut pause = Duration::from_millis(10);
     let mut ended: Option<Instant> = None;
     loop {
-        match Client::connect(&session.paths.socket).await {
+        match Client::connect(&paths.socket).await {
             Ok(client) => return Ok(client),
             Err(ConnectFailure::Other(error)) => return Err(error),
             Err(ConnectFailure::Absent(_)) => {}
@@ -73,7 +72,7 @@ pub async fn start(session: &Session) -> Result<Client, ApiError> {
         }
         let over = ended.is_some_and(|at| at.elapsed() >= OTHER_LIMIT);
         if over || began.elapsed() >= START_LIMIT {
-            return Err(not_started(session, &mut child, log_start));
+            return Err(not_started(paths, &mut child, log_start));
         }
         tokio::time::sleep(pause).await;
         pause = (pause * 2).min(Duration::from_millis(200));
@@ -85,17 +84,17 @@ pub async fn start(session: &Session) -> Result<Client, ApiError> {
 /// # Errors
 ///
 /// `daemon_unreachable` when it is nowhere.
-pub fn program(session: &Session) -> Result<PathBuf, ApiError> {
-    if let Some(given) = session.env.get(PROGRAM_VARIABLE) {
-        return session.env.find_program(given).ok_or_else(|| {
+pub fn program(env: &Environment) -> Result<PathBuf, ApiError> {
+    if let Some(given) = env.get(PROGRAM_VARIABLE) {
+        return env.find_program(given).ok_or_else(|| {
             let shown = given.to_string_lossy();
             unreachable(format!("{PROGRAM_VARIABLE} names {shown}, which is no program"))
         });
     }
     let beside = std::env::current_exe().ok().map(|exe| exe.with_file_name("pinacled"));
     beside
-        .and_then(|path| session.env.find_program(path))
-        .or_else(|| session.env.find_program("pinacled"))
+        .and_then(|path| env.find_program(path))
+        .or_else(|| env.find_program("pinacled"))
         .ok_or_else(|| {
             unreachable("the daemon does not run, and pinacled is not installed".to_owned()).hint(
                 format!(
@@ -112,14 +111,19 @@ fn open_log(paths: &Paths) -> io::Result<File> {
 
 /// The daemon gets a process group of its own, so that neither Ctrl-C nor the
 /// end of this terminal reaches it, and no stream of ours but the log.
-fn spawn(session: &Session, program: &std::path::Path, log: File) -> io::Result<Child> {
+fn spawn(
+    env: &Environment,
+    paths: &Paths,
+    program: &std::path::Path,
+    log: File,
+) -> io::Result<Child> {
     Command::new(program)
         .arg("--state-dir")
-        .arg(&session.paths.state_dir)
+        .arg(&paths.state_dir)
         .arg("--socket")
-        .arg(&session.paths.socket)
+        .arg(&paths.socket)
         .env_clear()
-        .envs(session.env.all())
+        .envs(env.all())
         .current_dir("/")
         .stdin(Stdio::null())
         .stdout(Stdio::null())
@@ -128,8 +132,8 @@ fn spawn(session: &Session, program: &std::path::Path, log: File) -> io::Result<
         .spawn()
 }
 
-fn not_started(session: &Session, child: &mut Child, log_start: u64) -> ApiError {
-    let log = session.paths.log_file();
+fn not_started(paths: &Paths, child: &mut Child, log_start: u64) -> ApiError {
+    let log = paths.log_file();
     let text = match child.try_wait() {
         Ok(Some(status)) => format!("the daemon did not start: it ended with {status}"),
         _ => format!("the daemon does not listen after {} s", START_LIMIT.as_secs()),

@@ -91,6 +91,8 @@ pub enum Cmd {
     DropDraft(String),
     /// Look whether one is kept.
     FindDraft(String),
+    /// Start a daemon where there is none.
+    StartDaemon,
     /// Write the recording to a file.
     Record,
 }

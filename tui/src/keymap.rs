@@ -82,6 +82,7 @@ pub enum Action {
     Redraw,
     Suspend,
     Record,
+    StartDaemon,
     Up,
     Down,
     PageUp,

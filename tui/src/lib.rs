@@ -14,8 +14,10 @@ pub mod cli;
 pub mod client;
 pub mod cmd;
 pub mod commands;
+pub mod editing;
 pub mod failure;
 pub mod journal;
+pub mod kept;
 pub mod keymap;
 pub mod lifecycle;
 pub mod locate;
@@ -138,11 +140,21 @@ fn usage(console: &mut Console, arguments: &[OsString], error: &clap::Error) -> 
     let json = arguments.iter().take_while(|a| *a != "--").any(|a| a == "--json");
     if json {
         console.format = Format::Json;
-        let text = error.render().to_string();
-        let text = text.trim_start_matches("error: ").lines().next().unwrap_or_default();
-        console.error(&ApiError::new(ErrorKind::InvalidRequest, text));
+        console.error(&usage_error(&error.render().to_string()));
     } else {
         console.write_err(error.render().to_string().as_bytes());
     }
     failure::USAGE
+}
+
+/// Returns clap's words as an error: what is wrong up to the first empty line, and
+/// its tips.
+fn usage_error(text: &str) -> ApiError {
+    let words =
+        |lines: &mut dyn Iterator<Item = &str>| lines.map(str::trim).collect::<Vec<_>>().join(" ");
+    let text = text.trim_start_matches("error: ");
+    let message = words(&mut text.lines().take_while(|line| !line.trim().is_empty()));
+    let error = ApiError::new(ErrorKind::InvalidRequest, message);
+    let tips = words(&mut text.lines().filter_map(|line| line.trim().strip_prefix("tip: ")));
+    if tips.is_empty() { error } else { error.hint(tips) }
 }

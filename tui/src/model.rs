@@ -9,13 +9,16 @@ use crate::screens::pods::Pods;
 use crate::theme::{Role, Theme};
 use crate::widgets::layers::Layer;
 use pinacle_protocol::{
-    ApiError, Event, HostId, HostReport, HostView, Inventory, OperationView, PodId, PodPhase,
-    PodUsage, PodView, Timestamp,
+    ApiError, Event, HostId, HostReport, HostView, Inventory, OperationId, OperationView, PodId,
+    PodPhase, PodUsage, PodView, Timestamp,
 };
 use std::collections::BTreeMap;
 
 /// How long a word about what was done stays, in milliseconds.
-const TOAST_MS: u64 = 6_000;
+const TOAST_MS: u64 = 5_000;
+
+/// The same for each letter of it: nobody reads a long one as quickly.
+const TOAST_LETTER_MS: u64 = 40;
 
 /// Whether what is shown is of now.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -170,6 +173,9 @@ pub struct Model {
     pub usage_waiting: bool,
     /// The pod whose spec is awaited, to be edited.
     pub wants_editor: Option<PodId>,
+    /// What was asked of pods and has not ended, with the pod's slug. Forgotten
+    /// with the link: how these end may not be told.
+    pub asked: BTreeMap<OperationId, String>,
 }
 
 impl Model {
@@ -199,6 +205,7 @@ impl Model {
             usage_asked: None,
             usage_waiting: false,
             wants_editor: None,
+            asked: BTreeMap::new(),
         }
     }
 
@@ -222,7 +229,9 @@ impl Model {
     /// Says something for a while.
     pub fn say(&mut self, role: Role, text: impl Into<String>) {
         let text = crate::sanitize::plain_line(&text.into());
-        self.toast = Some(Toast { text, role, until: self.world.now.plus_ms(TOAST_MS) });
+        let letters = u64::try_from(text.len()).unwrap_or(0);
+        let stays = TOAST_MS + letters * TOAST_LETTER_MS;
+        self.toast = Some(Toast { text, role, until: self.world.now.plus_ms(stays) });
     }
 
     /// Says why something did not work.

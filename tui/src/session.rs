@@ -14,6 +14,7 @@ use std::ffi::{OsStr, OsString};
 use std::io::BufRead;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::sync::Notify;
 
 /// Environment variables of one run.
@@ -61,18 +62,45 @@ fn is_executable(path: &Path) -> bool {
 
 /// Tells a run that the user pressed Ctrl-C. Cloned handles mean the same one.
 #[derive(Debug, Clone, Default)]
-pub struct Interrupt(Arc<Notify>);
+pub struct Interrupt(Arc<Ear>);
+
+#[derive(Debug, Default)]
+struct Ear {
+    heard: Notify,
+    /// Whose terminal it is: Ctrl-C is told to all that run on it, also to us
+    /// while another program has it.
+    lent: AtomicUsize,
+}
+
+/// The terminal is another's until this is dropped.
+#[derive(Debug)]
+pub struct Lent(Arc<Ear>);
+
+impl Drop for Lent {
+    fn drop(&mut self) {
+        self.0.lent.fetch_sub(1, Ordering::SeqCst);
+    }
+}
 
 impl Interrupt {
-    /// Tells everybody who waits now.
+    /// Tells everybody who waits now, unless Ctrl-C was meant for another program.
     pub fn raise(&self) {
-        self.0.notify_waiters();
+        if self.0.lent.load(Ordering::SeqCst) == 0 {
+            self.0.heard.notify_waiters();
+        }
+    }
+
+    /// Leaves Ctrl-C to somebody else for a while.
+    #[must_use]
+    pub fn lend(&self) -> Lent {
+        self.0.lent.fetch_add(1, Ordering::SeqCst);
+        Lent(self.0.clone())
     }
 
     /// Waits for the next time it is raised, counted from this call on and not
     /// from the first poll.
     pub fn raised(&self) -> impl Future<Output = ()> + Send + '_ {
-        self.0.notified()
+        self.0.heard.notified()
     }
 }
 

@@ -1,8 +1,10 @@
 //! Borrows the terminal and gives it back: at the end, on an error, in a panic.
 
+use rustix::event::{PollFd, PollFlags, poll};
 use std::io::{self, Write};
-use std::sync::Once;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Once};
+use tokio::sync::Notify;
 
 /// Whether this process has put the terminal into raw mode. Process-wide,
 /// because the terminal is, and because a panic hook knows nothing else.
@@ -10,6 +12,15 @@ static RAW: AtomicBool = AtomicBool::new(false);
 
 /// Whether the alternate screen is ours.
 static SCREEN: AtomicBool = AtomicBool::new(false);
+
+/// What the full screen asks of the terminal: its alternate screen, no cursor,
+/// marks around what is pasted, a word when it is looked at.
+const ENTER: &str = "\x1b[?1049h\x1b[?25l\x1b[?2004h\x1b[?1004h";
+
+/// Takes all of that back, and whatever else may have been asked for meanwhile;
+/// the end of synchronized output first, in case a frame was broken off.
+const LEAVE: &str = "\x1b[?2026l\x1b[0m\x1b[?1000l\x1b[?1002l\x1b[?1003l\x1b[?1006l\x1b[?1004l\
+                     \x1b[?2004l\x1b[?1049l\x1b[?25h";
 
 /// Undoes whatever a program in a pod may have done to the terminal and not
 /// taken back: attributes, cursor, mouse, paste brackets, keypad, alternate screen.
@@ -61,12 +72,11 @@ impl FullScreen {
         crossterm::terminal::enable_raw_mode()?;
         RAW.store(true, Ordering::SeqCst);
         SCREEN.store(true, Ordering::SeqCst);
-        crossterm::execute!(
-            io::stdout(),
-            crossterm::terminal::EnterAlternateScreen,
-            crossterm::cursor::Hide
-        )?;
-        Ok(Self(()))
+        // Gives back what it has when the rest cannot be had.
+        let screen = Self(());
+        let mut stdout = io::stdout();
+        stdout.write_all(ENTER.as_bytes()).and_then(|()| stdout.flush())?;
+        Ok(screen)
     }
 }
 
@@ -80,7 +90,7 @@ impl Drop for FullScreen {
 /// time and more than once.
 pub fn restore() {
     if SCREEN.swap(false, Ordering::SeqCst) {
-        write_now("\x1b[?1049l\x1b[?25h");
+        write_now(LEAVE);
     }
     if RAW.swap(false, Ordering::SeqCst) {
         // There is nobody left to be told that it failed.
@@ -94,14 +104,51 @@ fn write_now(text: &str) {
     stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()).unwrap_or_default();
 }
 
-/// Has panics give the terminal back before they are reported.
+/// Exit code after a panic, as of every Rust program.
+const PANICKED: i32 = 101;
+
+/// Has panics give the terminal back before they are reported. A full screen
+/// ends with its first panic, in whatever thread that is: what is left of the
+/// program would go on painting on a terminal that is no longer its own.
 fn install_panic_hook() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
         let report = std::panic::take_hook();
         std::panic::set_hook(Box::new(move |panic| {
+            let full_screen = SCREEN.load(Ordering::SeqCst);
             restore();
             report(panic);
+            if full_screen {
+                std::process::exit(PANICKED);
+            }
         }));
     });
+}
+
+/// Tells when the terminal of this process is gone. The reader of keys does not:
+/// at the end of its input it asks again, and for ever.
+///
+/// # Errors
+///
+/// When no thread can be had.
+pub fn when_gone() -> io::Result<Arc<Notify>> {
+    let gone = Arc::new(Notify::new());
+    let told = gone.clone();
+    std::thread::Builder::new().name("hangup".to_owned()).spawn(move || {
+        let stdin = io::stdin();
+        loop {
+            // Asked for nothing, it returns when nothing more can come.
+            let mut terminal = [PollFd::new(&stdin, PollFlags::empty())];
+            match poll(&mut terminal, None) {
+                Err(rustix::io::Errno::INTR) => {}
+                Ok(_) if terminal[0].revents().contains(PollFlags::HUP) => {
+                    told.notify_one();
+                    return;
+                }
+                // It cannot be told here.
+                Ok(_) | Err(_) => return,
+            }
+        }
+    })?;
+    Ok(gone)
 }

@@ -60,6 +60,7 @@ pub fn view(model: &Model, frame: &mut Frame<'_>) {
     }
     frame.render_widget(status::word(model, columns), word);
     frame.render_widget(status::hints(model, columns), hints);
+    status::long_word(model, frame, body);
     for layer in &model.layers {
         layers::view(layer, model, frame, area);
     }

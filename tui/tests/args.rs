@@ -82,6 +82,12 @@ async fn wrong_usage_ends_with_2_and_names_what_comes_near() {
     let outcome = world.run("statr --json").await.exits(2);
     let error: serde_json::Value = serde_json::from_str(&outcome.err).expect("JSON");
     assert_eq!(error["error"]["kind"], "invalid_request");
+    let hint = error["error"]["hint"].as_str().expect("a tip");
+    assert!(hint.contains("start"), "{hint}");
+    let outcome = world.run("rm --json").await.exits(2);
+    let error: serde_json::Value = serde_json::from_str(&outcome.err).expect("JSON");
+    let message = error["error"]["message"].as_str().expect("a message");
+    assert!(message.contains("were not provided: <POD>"), "all of it, on one line: {message}");
 }
 
 #[tokio::test]

@@ -258,3 +258,55 @@ async fn adopt_takes_an_id() {
     let out = world.run("adopt abcd000000000000").await.ok();
     assert_eq!(out, "foreign\n");
 }
+
+#[tokio::test]
+async fn what_was_to_be_done_already_is_told_as_what_it_is() {
+    let world = World::new();
+    world.fake.add("up", PodPhase::Running);
+    let out = world.run("start up --json").await.ok();
+    let report: serde_json::Value = serde_json::from_str(&out).expect("JSON");
+    assert_eq!((&report["outcome"], report["operation"].is_null()), (&"running".into(), true));
+    world.run("start up").await.exits(0).says("up is running: nothing to do");
+}
+
+#[tokio::test]
+async fn an_editor_that_fails_is_no_ctrl_c() {
+    let mut world = World::new();
+    world.fake.add("web", PodPhase::Running);
+    world.set_env("EDITOR", "false");
+    world.run("config edit web").await.exits(12).says("ended with");
+    let editor = world.script("editor", r#"echo "tier: dev.large" >> "$1""#);
+    world.set_env("EDITOR", &editor);
+    world.terminals = ASKABLE;
+    world.input = b"n\nn\n".to_vec();
+    world.run("config edit web").await.exits(1).says("what you wrote is kept in");
+}
+
+#[tokio::test]
+async fn what_is_kept_goes_with_its_pod_and_after_a_month() {
+    let mut world = World::new();
+    world.fake.add("web", PodPhase::Stopped);
+    world.fake.add("web-2", PodPhase::Stopped);
+    let state = world.dir.path().join("state");
+    let write = |name: &str, days: u64| {
+        let path = state.join(name);
+        std::fs::create_dir_all(path.parent().expect("a directory")).expect("made");
+        let file = std::fs::File::create(&path).expect("a file");
+        let age = std::time::Duration::from_secs(days * 24 * 60 * 60);
+        let now = file.metadata().and_then(|m| m.modified()).expect("a time");
+        file.set_modified(now - age).expect("made older");
+        path
+    };
+    let old = ["edits/gone-0a.yaml", "drafts/old.yaml", "recordings/1.jsonl"].map(|n| write(n, 31));
+    let young =
+        ["edits/web-2-0b.yaml", "drafts/new.yaml", "recordings/2.jsonl"].map(|n| write(n, 29));
+    let of_web = write("edits/web-0c.yaml", 1);
+    world.set_env("EDITOR", "true");
+    world.run("config edit web").await.exits(0).says("nothing was changed");
+    assert_eq!(old.map(|p| p.exists()), [false; 3]);
+    assert_eq!(young.clone().map(|p| p.exists()), [true; 3]);
+    assert!(of_web.exists());
+    world.run("rm web --yes").await.exits(0);
+    assert!(!of_web.exists(), "it went with its pod");
+    assert_eq!(young.map(|p| p.exists()), [true; 3], "and nothing of another");
+}

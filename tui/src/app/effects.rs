@@ -3,11 +3,14 @@
 
 use super::reader::Reader;
 use super::{feed, local};
+use crate::autostart;
 use crate::client::Client;
 use crate::cmd::{Cmd, Creation};
+use crate::kept;
 use crate::msg::{Msg, Verb};
 use crate::origins::Origins;
 use crate::session::{self, Environment};
+use pinacle_protocol::paths::Paths;
 use pinacle_protocol::{
     Accepted, ApiError, ConfigApply, CreatePod, Cursor, ErrorKind, PodAction, PodId, PodRef,
     RequestId,
@@ -101,9 +104,15 @@ async fn answer(client: &Client, facts: &Facts, cmd: Cmd) -> Option<Msg> {
             Msg::Page(number, missing, reader.part(missing).await)
         }
         Cmd::Act(verb, pod) => {
+            let gone = match verb {
+                // Afterwards nobody knows any more what it was called.
+                Verb::Delete => client.pod(reference(&pod)).await.ok().map(|d| d.pod.slug),
+                Verb::Start | Verb::Stop | Verb::Restart => None,
+            };
             let accepted = act(client, verb, &pod).await;
-            if verb == Verb::Delete && accepted.is_ok() {
+            if let (Some(slug), Ok(_)) = (gone, &accepted) {
                 Origins::new(&facts.state_dir).forget(&pod);
+                kept::forget(&facts.state_dir, &pod, slug.as_str());
             }
             Msg::Acted(verb, pod, accepted)
         }
@@ -127,6 +136,11 @@ async fn answer(client: &Client, facts: &Facts, cmd: Cmd) -> Option<Msg> {
         Cmd::Source(path) => Msg::Source(local::source(facts, &path)),
         Cmd::Create(creation) => Msg::Created(create(client, facts, *creation).await),
         Cmd::CheckHost { host, fresh } => Msg::HostChecked(client.host_check(host, fresh).await),
+        Cmd::StartDaemon => {
+            let paths = Paths { state_dir: facts.state_dir.clone(), socket: facts.socket.clone() };
+            let started = autostart::start(&facts.env, &paths).await;
+            Msg::Said(started.map(|_| "the daemon runs".to_owned()).map_err(|e| e.chain()))
+        }
         Cmd::OpenUrl(url) => Msg::Said(local::open(facts, &url).await),
         Cmd::Save { pod, path, infra } => {
             Msg::Said(local::save(client, facts, &pod, &path, infra).await)

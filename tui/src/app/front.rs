@@ -8,16 +8,14 @@ use crate::failure::Failure;
 use crate::keymap::Key;
 use crate::msg::Focus;
 use crate::session::Session;
-use crate::terminal::FullScreen;
-use crossterm::event::{
-    DisableBracketedPaste, DisableFocusChange, EnableBracketedPaste, EnableFocusChange, Event,
-    EventStream,
-};
+use crate::terminal::{self, FullScreen};
+use crossterm::event::{Event, EventStream};
 use futures::StreamExt;
 use pinacle_protocol::{PodId, PodRef, PtyRequest};
 use ratatui::Terminal;
 use std::io::{self, Stdout};
 use std::sync::Arc;
+use tokio::sync::Notify;
 
 /// The terminal of this process.
 pub(super) struct Real<'a> {
@@ -25,20 +23,23 @@ pub(super) struct Real<'a> {
     client: Arc<Client>,
     terminal: Terminal<Frames<Stdout>>,
     held: Option<(FullScreen, EventStream)>,
+    gone: Arc<Notify>,
+    /// Whether we stopped by ourselves, and were not yet told that we go on.
+    suspended: bool,
 }
 
 impl<'a> Real<'a> {
     /// Takes the terminal.
     pub(super) fn new(session: &'a mut Session, client: Arc<Client>) -> io::Result<Self> {
         let terminal = Terminal::new(Frames::new(io::stdout()))?;
-        let mut front = Self { session, client, terminal, held: None };
+        let gone = terminal::when_gone()?;
+        let mut front = Self { session, client, terminal, held: None, gone, suspended: false };
         front.take()?;
         Ok(front)
     }
 
     fn take(&mut self) -> io::Result<()> {
         let screen = FullScreen::enter()?;
-        crossterm::execute!(io::stdout(), EnableBracketedPaste, EnableFocusChange)?;
         self.held = Some((screen, EventStream::new()));
         self.terminal.backend_mut().forget();
         self.terminal.clear()
@@ -49,9 +50,6 @@ impl<'a> Real<'a> {
     pub(super) fn give(&mut self) {
         if let Some((screen, keys)) = self.held.take() {
             drop(keys);
-            // A terminal that is gone cannot be told.
-            crossterm::execute!(io::stdout(), DisableBracketedPaste, DisableFocusChange)
-                .unwrap_or_default();
             drop(screen);
         }
     }
@@ -73,7 +71,11 @@ impl Front for Real<'_> {
 
     async fn next(&mut self) -> Option<Input> {
         let (_, keys) = self.held.as_mut()?;
-        Some(match keys.next().await? {
+        let event = tokio::select! {
+            event = keys.next() => event?,
+            () = self.gone.notified() => return None,
+        };
+        Some(match event {
             Ok(Event::Key(key)) => Key::of_event(&key).map_or(Input::Nothing, Input::Key),
             Ok(Event::Paste(text)) => Input::Paste(text),
             Ok(Event::Resize(columns, rows)) => Input::Resized(columns, rows),
@@ -86,9 +88,18 @@ impl Front for Real<'_> {
 
     fn suspend(&mut self) -> io::Result<()> {
         self.give();
+        self.suspended = true;
         let here = rustix::process::getpid();
         // Returns when the shell continues us.
         rustix::process::kill_process(here, rustix::process::Signal::TSTP)?;
+        self.take()
+    }
+
+    fn resume(&mut self) -> io::Result<()> {
+        if std::mem::take(&mut self.suspended) {
+            return Ok(());
+        }
+        self.give();
         self.take()
     }
 

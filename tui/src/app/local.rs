@@ -3,6 +3,9 @@
 
 use super::effects::Facts;
 use crate::client::Client;
+use crate::editing;
+use crate::failure::Failure;
+use crate::kept;
 use crate::msg::Source;
 use crate::output::Paint;
 use crate::session::Session;
@@ -79,7 +82,7 @@ fn write_private(path: &Path, text: &str) -> io::Result<()> {
 }
 
 fn draft_path(facts: &Facts, name: &str) -> PathBuf {
-    facts.state_dir.join("drafts").join(format!("{name}.yaml"))
+    kept::drafts(&facts.state_dir).join(format!("{name}.yaml"))
 }
 
 /// Keeps a draft.
@@ -100,8 +103,8 @@ pub(super) fn find_draft(facts: &Facts, name: &str) -> Option<String> {
 
 /// Writes a recording; returns a word that says where.
 pub(super) fn keep_recording(state_dir: &Path, text: &str) -> Result<String, String> {
-    let name = format!("recordings/{}.jsonl", crate::output::time::now().0);
-    let path = state_dir.join(name);
+    let name = format!("{}.jsonl", crate::output::time::now().0);
+    let path = kept::recordings(state_dir).join(name);
     match write_private(&path, text) {
         Ok(()) => Ok(format!(
             "what happened lately is in {}; `pinacle-tui replay` shows it",
@@ -170,26 +173,22 @@ pub(super) async fn save(
 
 /// Has a text edited by the user's own editor.
 pub(super) async fn edit(session: &Session, text: &str) -> Result<Option<String>, String> {
-    let chosen = ["VISUAL", "EDITOR"].iter().find_map(|name| session.env.get(name));
-    let chosen = chosen.map_or_else(|| "vi".to_owned(), |v| v.to_string_lossy().into_owned());
-    let mut words = chosen.split_whitespace();
-    let program = words.next().unwrap_or("vi");
-    let Some(found) = session.env.find_program(program) else {
-        return Err(format!("there is no editor {program}; set VISUAL or EDITOR"));
-    };
-    let path =
-        session.paths.state_dir.join("drafts").join(format!("edit-{}.yaml", std::process::id()));
+    let name = format!("edit-{}.yaml", std::process::id());
+    let path = kept::drafts(&session.paths.state_dir).join(name);
     let failed = |error: io::Error| format!("{} cannot be used: {error}", path.display());
     write_private(&path, text).map_err(failed)?;
-    let status = session.child(&found).args(words).arg(&path).status().await;
+    let opened = editing::open(session, &path).await;
     let edited = fs::read_to_string(&path);
     fs::remove_file(&path).unwrap_or_default();
-    match status {
-        Ok(status) if status.success() => {
+    match opened {
+        Ok(()) => {
             let edited = edited.map_err(failed)?;
             Ok((edited != text).then_some(edited))
         }
-        Ok(status) => Err(format!("{program} ended with {status}; nothing was changed")),
-        Err(error) => Err(format!("{program} cannot be started: {error}")),
+        Err(Failure::Api(error)) => Err(match &error.hint {
+            Some(hint) => format!("{}; {hint}", error.chain()),
+            None => format!("{}; nothing was changed", error.chain()),
+        }),
+        Err(other) => Err(other.to_string()),
     }
 }

@@ -4,6 +4,7 @@ use super::effects::{Effects, Facts};
 use super::front::Real;
 use super::{Drive, FRAME, FRAME_REMOTE, PENDING, drive, local};
 use crate::failure::Failure;
+use crate::kept;
 use crate::keymap::{self, Keymap};
 use crate::model::{Model, Setting};
 use crate::msg::Msg;
@@ -50,9 +51,12 @@ pub async fn run(session: &mut Session) -> Result<(), Failure> {
         env: session.env.clone(),
     };
     let frame = if session.env.get("SSH_TTY").is_some() { FRAME_REMOTE } else { FRAME };
+    kept::sweep(&facts.state_dir);
     dump_on_panic(&recorder, facts.state_dir.clone());
     let mut effects = Effects::new(facts, client.clone(), sender, Some(cursor));
     cmds.into_iter().for_each(|cmd| effects.run(cmd));
+    // A key here, and in whatever the terminal is lent to somebody else's business.
+    let _lent = session.interrupt.lend();
     let mut front = Real::new(session, client).map_err(failed)?;
     let parts = Drive { front: &mut front, model, effects, messages, recorder, frame };
     let result = drive(parts).await;

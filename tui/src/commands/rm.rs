@@ -3,6 +3,7 @@
 use crate::args::RemoveArgs;
 use crate::commands::stop::each;
 use crate::failure::Failure;
+use crate::kept;
 use crate::locate;
 use crate::origins::Origins;
 use crate::session::Session;
@@ -26,7 +27,10 @@ pub async fn run(session: &mut Session, args: RemoveArgs) -> Result<(), Failure>
     let result = each(session, &client, &ids, "removed", call).await;
     if result.is_ok() && !session.global.no_wait {
         let origins = Origins::new(&session.paths.state_dir);
-        pods.iter().for_each(|pod| origins.forget(&pod.id));
+        for pod in &pods {
+            origins.forget(&pod.id);
+            kept::forget(&session.paths.state_dir, &pod.id, pod.slug.as_str());
+        }
     }
     result
 }

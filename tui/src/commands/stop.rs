@@ -66,6 +66,8 @@ async fn one(
     let slug = pod.slug.to_string();
     let operation = lifecycle::settle(session, client, &slug, accepted).await?;
     let pod = lifecycle::refreshed(client, pod).await;
+    // Nothing was done to it: what it is says more than what was asked for.
+    let outcome = if operation.is_some() { outcome } else { pod.phase.as_str() };
     let report = ActionReport { pod: pod.id, slug, outcome, url: pod.url, operation };
     lifecycle::report(session, &report)
 }

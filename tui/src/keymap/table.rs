@@ -40,6 +40,7 @@ pub const TABLE: &[Binding] = &[
         None,
         "write what happened lately to a file, for `pinacle-tui replay`",
     ),
+    row(Global, A::StartDaemon, "start_daemon", &["f6"], None, "start the daemon when it is gone"),
     row(Move, A::Up, "up", &["up", "k"], None, "one up"),
     row(Move, A::Down, "down", &["down", "j"], None, "one down"),
     row(Move, A::PageUp, "page_up", &["pageup", "ctrl-b"], None, "a page up"),

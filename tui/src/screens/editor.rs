@@ -123,6 +123,14 @@ impl Editor {
 
     /// Takes a key of the text.
     pub fn key(&mut self, key: Key, now: Timestamp) {
+        match key.to_string().as_str() {
+            "ctrl-home" => return self.area.move_cursor(CursorMove::Top),
+            "ctrl-end" => {
+                self.area.move_cursor(CursorMove::Bottom);
+                return self.area.move_cursor(CursorMove::End);
+            }
+            _ => {}
+        }
         let before = self.area.lines().to_vec();
         self.area.input(input_of(key));
         if self.area.lines() != before {

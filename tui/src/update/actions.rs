@@ -7,7 +7,7 @@ use super::search;
 use crate::cmd::Cmd;
 use crate::journal::Direction;
 use crate::keymap::Action;
-use crate::model::{Model, Screen};
+use crate::model::{Link, Model, Screen};
 use crate::msg::Verb;
 use crate::screens::doctor::Doctor;
 use crate::theme::Role;
@@ -26,6 +26,7 @@ pub(super) fn run(model: &mut Model, action: Action) -> Vec<Cmd> {
         Action::Suspend => return vec![Cmd::Suspend],
         Action::Redraw => return vec![Cmd::Redraw],
         Action::Record => return vec![Cmd::Record],
+        Action::StartDaemon => return start_daemon(model),
         Action::Help => model.layers.push(Layer::Help { scroll: 0 }),
         Action::Palette => model.layers.push(Layer::Palette(Palette::default())),
         Action::Back => return back(model),
@@ -163,4 +164,14 @@ fn other_host(model: &mut Model, action: Action) -> Vec<Cmd> {
     let at = hosts.iter().position(|h| h.id == host).map_or(0, |at| at + 1);
     let next = hosts.get(at).or_else(|| hosts.first()).map(|h| h.id.clone());
     next.map_or_else(Vec::new, |host| doctor(model, Doctor::new(host), false))
+}
+
+/// Asks for a daemon where none answers; whoever has a service manager need not.
+fn start_daemon(model: &mut Model) -> Vec<Cmd> {
+    if !matches!(model.world.link, Link::Lost(..)) {
+        model.say(Role::Faint, "the daemon is there");
+        return Vec::new();
+    }
+    model.say(Role::Faint, "starting the daemon ...");
+    vec![Cmd::StartDaemon]
 }

@@ -11,12 +11,22 @@ use crate::theme::Role;
 use crate::view::journal_extent;
 use crate::widgets::input::LineInput;
 use crate::widgets::layers::{Confirm, Layer, Then};
-use pinacle_protocol::{Accepted, ApiError, ConfigPlan, ConfigReport, ErrorKind, PodDetail, PodId};
+use pinacle_protocol::{
+    Accepted, ApiError, ConfigPlan, ConfigReport, ErrorKind, Event, OperationStatus, OperationView,
+    PodDetail, PodId,
+};
 
 pub(super) fn on_answer(model: &mut Model, msg: Msg) -> Vec<Cmd> {
     match msg {
         Msg::Inventory(inventory) => model.world.replace(*inventory),
-        Msg::Changed(event) => model.world.apply(*event),
+        Msg::Changed(event) => {
+            let operation = match &*event {
+                Event::OperationChanged { operation } => Some((**operation).clone()),
+                _ => None,
+            };
+            model.world.apply(*event);
+            operation.iter().for_each(|operation| tell_end(model, operation));
+        }
         Msg::Lost(reason) => {
             let since = match &model.world.link {
                 Link::Lost(since, _) => *since,
@@ -24,6 +34,7 @@ pub(super) fn on_answer(model: &mut Model, msg: Msg) -> Vec<Cmd> {
             };
             model.world.link = Link::Lost(since, reason);
             model.usage_waiting = false;
+            model.asked.clear();
         }
         Msg::Usage(answer) => {
             model.usage_waiting = false;
@@ -108,8 +119,33 @@ fn on_acted(model: &mut Model, verb: Verb, id: &PodId, answer: Result<Accepted, 
         Ok(Accepted { operation: None, .. }) => {
             model.say(Role::Faint, format!("{slug}: nothing to {}", verb.as_str()));
         }
-        Ok(_) => model.say(Role::Good, format!("{} of {slug} is under way", verb.as_str())),
+        Ok(Accepted { operation: Some(operation), .. }) => {
+            model.say(Role::Good, format!("{} of {slug} is under way", verb.as_str()));
+            model.asked.insert(operation, slug);
+            // Its end may have come before this answer.
+            let seen = model.world.operations.get(id).cloned();
+            seen.iter().for_each(|operation| tell_end(model, operation));
+        }
         Err(error) => model.complain(&error),
+    }
+}
+
+/// Says how something ended that was asked for here.
+fn tell_end(model: &mut Model, operation: &OperationView) {
+    if !operation.status.is_final() {
+        return;
+    }
+    let Some(slug) = model.asked.remove(&operation.id) else { return };
+    let kind = operation.kind.as_str();
+    match (operation.status, &operation.error) {
+        (OperationStatus::Failed, Some(error)) => {
+            model.say(Role::Bad, format!("{kind} of {slug} failed: {}", error.chain()));
+        }
+        (OperationStatus::Failed, None) => model.say(Role::Bad, format!("{kind} of {slug} failed")),
+        (OperationStatus::Cancelled, _) => {
+            model.say(Role::Warning, format!("{kind} of {slug} gave way to something newer"));
+        }
+        _ => model.say(Role::Good, format!("{kind} of {slug} is done")),
     }
 }
 

@@ -1,20 +1,26 @@
 //! The line at the top, and the two at the bottom.
 
-use super::text::{cut, fit, width};
+use super::text::{cut, fit, width, wrap};
 use crate::model::{Link, Model, Screen};
 use crate::output::time;
 use crate::sanitize::plain_line;
 use crate::theme::Role;
 use pinacle_protocol::{HostStatus, PodPhase};
+use ratatui::Frame;
+use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
+use ratatui::widgets::{Clear, Paragraph};
 
 /// Returns the line at the top: what there is, and whether it is of now.
 pub fn top(model: &Model, columns: usize) -> Line<'static> {
     let (world, theme) = (&model.world, model.setting.theme);
     if let Link::Lost(since, reason) = &world.link {
         let age = time::age(world.now.since_ms(*since));
-        let text =
-            format!(" no link to the daemon for {age}, trying again: {}", plain_line(reason));
+        let key = model.setting.keymap.shown(crate::keymap::Action::StartDaemon);
+        let text = format!(
+            " no link to the daemon for {age}, trying again; {key} starts it: {}",
+            plain_line(reason)
+        );
         let style = theme.style(Role::Bad).patch(theme.style(Role::Selected));
         return Line::styled(fit(&text, columns), style);
     }
@@ -85,6 +91,27 @@ pub fn word(model: &Model, columns: usize) -> Line<'static> {
         pod.operation.as_ref().map(|o| format!("{}: {}", o.kind.as_str(), plain_line(&o.step)));
     let text = step.or_else(|| pod.url.as_deref().map(plain_line)).unwrap_or_default();
     Line::styled(cut(&text, columns), theme.style(Role::Faint))
+}
+
+/// Lines of a word that is too long for one, at the most.
+const LONGEST: usize = 8;
+
+/// Draws a word about what was done that is too long for its line: all of it, up
+/// from there, over the end of the screen.
+pub fn long_word(model: &Model, frame: &mut Frame<'_>, body: Rect) {
+    let Some(toast) = &model.toast else { return };
+    let columns = usize::from(body.width);
+    if width(&toast.text) <= columns {
+        return;
+    }
+    let most = LONGEST.min(usize::from(body.height / 2) + 1);
+    let lines = wrap(&toast.text, columns).into_iter().take(most);
+    let style = model.setting.theme.style(toast.role);
+    let lines: Vec<Line<'_>> = lines.map(|line| Line::styled(line, style)).collect();
+    let height = u16::try_from(lines.len()).unwrap_or(1);
+    let place = Rect::new(body.x, (body.bottom() + 1).saturating_sub(height), body.width, height);
+    frame.render_widget(Clear, place);
+    frame.render_widget(Paragraph::new(lines), place);
 }
 
 /// Returns the line of hints: as many as fit, quit and help always.

@@ -7,16 +7,21 @@ pub use super::apply::Consent;
 
 use super::apply::{self, Applied};
 use crate::client::Client;
+use crate::editing;
 use crate::failure::Failure;
+use crate::kept;
 use crate::lifecycle;
 use crate::locate;
 use crate::output::diagnostics;
 use crate::session::Session;
 use crate::spec_file::SpecFile;
-use pinacle_protocol::{ApiError, ErrorKind, PodView, Revision};
+use pinacle_protocol::{ErrorKind, PodView, Revision};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
+
+/// Exit code of a question answered with no.
+const DECLINED: u8 = 1;
 
 /// Edits, checks, asks and applies, again and again until it is in force or
 /// the user gives up.
@@ -67,7 +72,7 @@ async fn edit(
 ) -> Result<(), Failure> {
     let mut base = pod.spec_revision;
     loop {
-        open_editor(session, &buffer.path).await?;
+        editing::open(session, &buffer.path).await?;
         let text = buffer.read()?;
         if text == original {
             session.console.remark("nothing was changed");
@@ -75,22 +80,26 @@ async fn edit(
         }
         let spec = SpecFile { shown: "pinacle.yaml".to_owned(), text, dir: None };
         if !is_valid(session, client, &spec).await? {
-            again(session, "edit it again?", ErrorKind::InvalidSpec).await?;
+            again(session, "edit it again?", ErrorKind::InvalidSpec.exit_code()).await?;
             continue;
         }
         if !is_current(session, client, &pod, &mut base).await? {
-            again(session, "edit yours again, on top of the new revision?", ErrorKind::Conflict)
-                .await?;
+            again(
+                session,
+                "edit yours again, on top of the new revision?",
+                ErrorKind::Conflict.exit_code(),
+            )
+            .await?;
             continue;
         }
         match apply::apply(session, client, &pod, &spec, consent).await {
             Ok(Applied::Done(report)) => return lifecycle::report(session, &report),
             Ok(Applied::Declined) => {
-                again(session, "edit it again?", ErrorKind::Cancelled).await?;
+                again(session, "edit it again?", DECLINED).await?;
             }
             Err(Failure::Api(error)) if can_mend(error.kind) => {
                 session.console.error(&error);
-                again(session, "edit it again?", error.kind).await?;
+                again(session, "edit it again?", error.kind.exit_code()).await?;
             }
             Err(other) => return Err(other),
         }
@@ -102,11 +111,11 @@ fn can_mend(kind: ErrorKind) -> bool {
 }
 
 /// Asks whether to go on; the answer *no*, or nobody to ask, ends the command.
-async fn again(session: &mut Session, question: &str, kind: ErrorKind) -> Result<(), Failure> {
+async fn again(session: &mut Session, question: &str, code: u8) -> Result<(), Failure> {
     if session.console.can_ask() && session.ask(question).await? {
         return Ok(());
     }
-    Err(Failure::Exit(kind.exit_code()))
+    Err(Failure::Exit(code))
 }
 
 async fn is_valid(
@@ -143,62 +152,6 @@ async fn is_current(
     Ok(false)
 }
 
-async fn open_editor(session: &mut Session, file: &Path) -> Result<(), Failure> {
-    let command = session.env.get("VISUAL").or_else(|| session.env.get("EDITOR"));
-    let words = match command {
-        Some(command) => split_words(&command.to_string_lossy()),
-        None => ["nano", "vi"]
-            .iter()
-            .find(|name| session.env.find_program(name).is_some())
-            .map(|name| vec![(*name).to_owned()])
-            .unwrap_or_default(),
-    };
-    let program = words.first().and_then(|name| session.env.find_program(name));
-    let Some(program) = program else {
-        let text = "there is no editor".to_owned();
-        let text = words.first().map_or(text, |name| format!("the editor {name:?} is not found"));
-        return Err(ApiError::new(ErrorKind::InvalidRequest, text)
-            .hint("set EDITOR to one that is installed")
-            .into());
-    };
-    let mut child = session.child(&program);
-    child.args(&words[1..]).arg(file);
-    let status = child
-        .status()
-        .await
-        .map_err(|e| Failure::local(format!("{} cannot be started", program.display()), &e))?;
-    if status.success() {
-        return Ok(());
-    }
-    let text = format!("the editor {} ended with {status}", program.display());
-    Err(ApiError::new(ErrorKind::Cancelled, text).into())
-}
-
-/// Splits an editor's command line: words between blanks, quotes around words
-/// that hold blanks, a backslash before a character meant as it is.
-pub fn split_words(line: &str) -> Vec<String> {
-    let mut words = Vec::new();
-    let mut word: Option<String> = None;
-    let mut quote = None;
-    let mut chars = line.chars();
-    while let Some(c) = chars.next() {
-        match (quote, c) {
-            (None, ' ' | '\t') => words.extend(word.take()),
-            (None, '"' | '\'') => {
-                quote = Some(c);
-                word.get_or_insert_default();
-            }
-            (Some(open), c) if open == c => quote = None,
-            (None | Some('"'), '\\') => {
-                word.get_or_insert_default().extend(chars.next());
-            }
-            (_, c) => word.get_or_insert_default().push(c),
-        }
-    }
-    words.extend(word);
-    words
-}
-
 /// The file that is edited.
 struct Buffer {
     path: PathBuf,
@@ -206,7 +159,8 @@ struct Buffer {
 
 impl Buffer {
     fn create(session: &Session, pod: &PodView, text: &str) -> Result<Self, Failure> {
-        let dir = session.paths.state_dir.join("edits");
+        kept::sweep(&session.paths.state_dir);
+        let dir = kept::edits(&session.paths.state_dir);
         let unique = crate::session::request_id()?;
         // The end of the name lets editors know the language.
         let name = format!("{}-{}.yaml", pod.slug, &unique.as_str()[..8]);

@@ -41,7 +41,7 @@ pub struct Service {
 ///
 /// When there is no daemon to install, or the file cannot be written.
 pub async fn run(session: &mut Session, args: &InstallArgs) -> Result<(), Failure> {
-    let program = autostart::program(session)?;
+    let program = autostart::program(&session.env)?;
     let service = service(session, &program)?;
     if args.print {
         return session.console.write(service.text.as_bytes());

@@ -17,7 +17,7 @@ pub async fn run(session: &mut Session) -> Result<(), Failure> {
             session.console.remark("the daemon runs already");
             client
         }
-        Err(ConnectFailure::Absent(_)) => autostart::start(session).await?,
+        Err(ConnectFailure::Absent(_)) => autostart::start(&session.env, &session.paths).await?,
         Err(ConnectFailure::Other(error)) => return Err(error.into()),
     };
     let server = client.server_info().await?;

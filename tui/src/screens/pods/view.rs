@@ -6,7 +6,7 @@ use crate::output::{Style as Meaning, table, time};
 use crate::sanitize::plain_line;
 use crate::theme::{Role, Theme};
 use crate::widgets::text::{fit, wrap};
-use pinacle_protocol::{CheckStatus, HostId, HostStatus, PodView};
+use pinacle_protocol::{CheckStatus, HostId, HostStatus, PodPhase, PodView};
 use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
@@ -110,7 +110,8 @@ fn pod_line(
     let selected = model.pods.selected.as_ref() == Some(&pod.id);
     let marked = model.pods.marks.contains(&pod.id);
     let dash = || "-".to_owned();
-    let usage = world.usage.get(&pod.id);
+    let runs = pod.phase == PodPhase::Running && pod.unknown_since.is_none();
+    let usage = world.usage.get(&pod.id).filter(|_| runs);
     let mut spans =
         vec![Span::styled(if marked { "* " } else { "  " }, theme.style(Role::Warning))];
     for (name, _, width) in columns {

@@ -19,7 +19,7 @@ const LISTED: usize = 8;
 /// Begins an action on the pods that are meant; asks first where it stops or destroys.
 pub(super) fn act(model: &mut Model, verb: Verb) -> Vec<Cmd> {
     let pods = model.targets();
-    if pods.is_empty() {
+    if pods.is_empty() || !is_linked(model) {
         return Vec::new();
     }
     if verb == Verb::Start {
