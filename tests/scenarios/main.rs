@@ -13,6 +13,7 @@ mod gvisor;
 mod lifecycle;
 mod lima;
 mod race;
+mod screen;
 mod start_daemon;
 
 use pinacle_tests::daemon::{Daemon, Programs};

@@ -207,6 +207,22 @@ impl Daemon {
         }
     }
 
+    /// Ends a daemon that a client started, without warning.
+    fn kill_started(&self) {
+        let lock = self.state().join("pinacled.lock");
+        let pid = std::fs::read_to_string(lock).unwrap_or_default();
+        let Ok(pid) = pid.trim().parse::<u32>() else { return };
+        let line = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        let state = self.state();
+        // The number may be another's by now.
+        if String::from_utf8_lossy(&line).contains(&*state.to_string_lossy()) {
+            let killed = Command::new("kill").args(["-KILL", &pid.to_string()]).status();
+            if !killed.is_ok_and(|status| status.success()) {
+                eprintln!("the daemon {pid} stays");
+            }
+        }
+    }
+
     /// Waits until the daemon has died by itself, at one of its places.
     pub fn wait_for_death(&mut self) {
         let mut child = self.child.take().expect("it runs");
@@ -309,6 +325,7 @@ impl Drop for Daemon {
     /// Removes what the daemon made on the engine, whatever state the test ended in.
     fn drop(&mut self) {
         self.kill();
+        self.kill_started();
         let owner = self.owner();
         if owner.is_empty() {
             return;

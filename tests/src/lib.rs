@@ -5,4 +5,5 @@ pub mod daemon;
 pub mod engine;
 pub mod http;
 pub mod own_engine;
+pub mod terminal;
 pub mod wait;
