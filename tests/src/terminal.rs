@@ -193,6 +193,13 @@ impl Terminal {
         self.until(&format!("{text:?} gone from the screen"), |screen| !screen.contains(text));
     }
 
+    /// Presses Escape and waits until what it leaves, which shows this text, is gone:
+    /// a key that follows too soon would be one with it.
+    pub fn escape_from(&mut self, text: &str) {
+        self.press(keys::ESC);
+        self.loses(text);
+    }
+
     /// Waits until the screen's text is as wanted.
     pub fn until(&self, what: &str, wanted: impl Fn(&str) -> bool) {
         eventually(what, || {

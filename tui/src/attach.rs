@@ -9,6 +9,8 @@ use crate::stdin::Chunks;
 use crate::terminal::RawMode;
 use pinacle_protocol::{ApiError, ErrorKind, PtyRequest, TerminalSize};
 use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// Ctrl-P.
@@ -60,7 +62,9 @@ pub async fn run(
         Stdin::Passed => std::mem::replace(&mut session.console.input, Input::Bytes(Vec::new())),
     };
     let keys = if raw.is_some() { detach } else { Detach::Never };
+    let leaving = Arc::new(AtomicBool::new(false));
     let source = Source {
+        leaving: leaving.clone(),
         chunks: Chunks::begin(input).map_err(|e| lost(&e))?,
         keys: DetachKeys::new(keys),
         resized: if tty { signal(SignalKind::window_change()).ok() } else { None },
@@ -70,7 +74,11 @@ pub async fn run(
     // one has to go on for the other to.
     let mut sending = tokio::task::JoinSet::new();
     sending.spawn(send(source, writer));
-    let end = receive(session, &mut reader, &mut sending).await;
+    let end = match receive(session, &mut reader, &mut sending).await {
+        // The daemon closes the connection as it was told to.
+        Err(Failure::Api(_)) if leaving.load(Ordering::SeqCst) => Ok(End::Detached),
+        end => end,
+    };
     // Ends the reading of standard input before the terminal is given back.
     sending.shutdown().await;
     match (raw, &end) {
@@ -170,6 +178,8 @@ async fn arrived(signal: &mut Option<Signal>) {
 
 /// What the sending side takes from.
 struct Source {
+    /// Set once the user pressed the keys that detach.
+    leaving: Arc<AtomicBool>,
     chunks: Chunks,
     keys: DetachKeys,
     resized: Option<Signal>,
@@ -196,6 +206,7 @@ async fn send(mut source: Source, mut writer: PtyWriter) -> Sent {
                     return Sent::All;
                 }
                 if detached {
+                    source.leaving.store(true, Ordering::SeqCst);
                     // A session that has ended need not be told.
                     writer.detach().await.unwrap_or_default();
                     return Sent::Detached;

@@ -3,7 +3,7 @@
 use rustix::event::{PollFd, PollFlags, poll};
 use std::io::{self, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Once};
+use std::sync::{Arc, Mutex, Once, PoisonError};
 use tokio::sync::Notify;
 
 /// Whether this process has put the terminal into raw mode. Process-wide,
@@ -21,6 +21,43 @@ const ENTER: &str = "\x1b[?1049h\x1b[?25l\x1b[?2004h\x1b[?1004h";
 /// the end of synchronized output first, in case a frame was broken off.
 const LEAVE: &str = "\x1b[?2026l\x1b[0m\x1b[?1000l\x1b[?1002l\x1b[?1003l\x1b[?1006l\x1b[?1004l\
                      \x1b[?2004l\x1b[?1049l\x1b[?25h";
+
+/// Held while a frame is painted, so that none comes after the screen was given back.
+static PAINT: Mutex<()> = Mutex::new(());
+
+/// Standard output for as long as the full screen is ours; what is painted
+/// afterwards, by a thread that has not yet heard of it, is for nobody.
+#[derive(Debug)]
+pub struct Painter(io::Stdout);
+
+impl Painter {
+    /// Makes one.
+    pub fn new() -> Self {
+        Self(io::stdout())
+    }
+}
+
+impl Default for Painter {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Write for Painter {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let _paint = PAINT.lock().unwrap_or_else(PoisonError::into_inner);
+        if !SCREEN.load(Ordering::SeqCst) {
+            return Ok(bytes.len());
+        }
+        self.0.write_all(bytes)?;
+        self.0.flush()?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
 
 /// Undoes whatever a program in a pod may have done to the terminal and not
 /// taken back: attributes, cursor, mouse, paste brackets, keypad, alternate screen.
@@ -89,6 +126,8 @@ impl Drop for FullScreen {
 /// Gives the terminal back, whatever was borrowed of it. May be called at any
 /// time and more than once.
 pub fn restore() {
+    // Not waited for: whoever holds it may never get on, or be who calls this.
+    let _paint = PAINT.try_lock();
     if SCREEN.swap(false, Ordering::SeqCst) {
         write_now(LEAVE);
     }

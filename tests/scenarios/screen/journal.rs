@@ -9,17 +9,18 @@ use pinacle_tests::terminal::Terminal;
 use pinacle_tests::terminal::keys::{CTRL_S, END, ENTER, ESC, HOME, UP};
 use pinacle_tests::wait::eventually;
 
-/// Prints 300 lines, two of which are looked for, then waits to be let go on. What
-/// it prints does not stand in it, because it is shown as well.
-const INSTALL: &str = "isolation: runc\ninstall: |\n  \
-    for i in $(seq 1 300); do\n    echo \"line $i of many\"\n    \
-    case $i in 50) echo needle''-one ;; 250) echo needle''-two ;; esac\n  done\n  \
-    printf '\\033[31mred-%s\\033[0m\\n' words\n  \
-    until [ -e /tmp/go-on ]; do sleep 0.05; done\n  echo went''-on\n";
+const SPEC: &str = "isolation: runc\ninstall: sh steps\n";
+
+/// Prints 300 lines, two of which are looked for, then waits to be let go on.
+const STEPS: &str = "for i in $(seq 1 300); do\n  echo \"line $i of many\"\n  \
+    case $i in 50) echo needle-one ;; 250) echo needle-two ;; esac\ndone\n\
+    printf '\\033[31mred-words\\033[0m\\n'\n\
+    until [ -e /tmp/go-on ]; do sleep 0.05; done\necho went-on\n";
 
 /// Creates a pod whose installation waits, and opens its journal.
 fn watched(daemon: &Daemon) -> Terminal {
-    let dir = daemon.project("busy", INSTALL);
+    let dir = daemon.project("busy", SPEC);
+    std::fs::write(dir.join("steps"), STEPS).expect("written");
     daemon.ok(&["create", text(&dir), "--name", "busy", "--no-wait", "--quiet"]);
     let mut terminal = open(daemon);
     terminal.shows("busy");

@@ -31,17 +31,15 @@ fn shell(daemon: &Daemon) -> Terminal {
 fn stty(terminal: &mut Terminal, name: &str) -> String {
     terminal.press(&format!("clear; echo {name}=$(stty -g)={ENTER}"));
     let begin = format!("{name}=");
-    let mut found = String::new();
     eventually("the settings", || {
         let contents = terminal.contents().replace('\n', "");
         let rest = contents.rsplit_once(&begin).map(|(_, rest)| rest.to_owned());
         let settings = rest.and_then(|r| r.split_once('=').map(|(s, _)| s.to_owned()));
         match settings.filter(|s| s.contains(':')) {
-            Some(settings) => Ok(found = settings),
+            Some(settings) => Ok(settings),
             None => Err(terminal.picture()),
         }
-    });
-    found
+    })
 }
 
 #[test]
@@ -83,7 +81,7 @@ fn a_program_stopped_and_continued_by_somebody_else_takes_the_terminal_anew() {
     signal(id.trim().parse().expect("one child"), "STOP");
     // The shell takes its terminal back, in whatever state it is.
     terminal.shows("Stopped");
-    terminal.press(&format!("reset -Q; clear; echo stopped-''now{ENTER}"));
+    terminal.press(&format!("printf '\\033[?1049l\\033[?25h'; clear; echo stopped-''now{ENTER}"));
     terminal.shows("stopped-now");
     terminal.press(&format!("fg{ENTER}"));
     terminal.shows("No pods yet");

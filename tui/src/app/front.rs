@@ -8,12 +8,12 @@ use crate::failure::Failure;
 use crate::keymap::Key;
 use crate::msg::Focus;
 use crate::session::Session;
-use crate::terminal::{self, FullScreen};
+use crate::terminal::{self, FullScreen, Painter};
 use crossterm::event::{Event, EventStream};
 use futures::StreamExt;
 use pinacle_protocol::{PodId, PodRef, PtyRequest};
 use ratatui::Terminal;
-use std::io::{self, Stdout};
+use std::io;
 use std::sync::Arc;
 use tokio::sync::Notify;
 
@@ -21,7 +21,7 @@ use tokio::sync::Notify;
 pub(super) struct Real<'a> {
     session: &'a mut Session,
     client: Arc<Client>,
-    terminal: Terminal<Frames<Stdout>>,
+    terminal: Terminal<Frames<Painter>>,
     held: Option<(FullScreen, EventStream)>,
     gone: Arc<Notify>,
     /// Whether we stopped by ourselves, and were not yet told that we go on.
@@ -31,7 +31,7 @@ pub(super) struct Real<'a> {
 impl<'a> Real<'a> {
     /// Takes the terminal.
     pub(super) fn new(session: &'a mut Session, client: Arc<Client>) -> io::Result<Self> {
-        let terminal = Terminal::new(Frames::new(io::stdout()))?;
+        let terminal = Terminal::new(Frames::new(Painter::new()))?;
         let gone = terminal::when_gone()?;
         let mut front = Self { session, client, terminal, held: None, gone, suspended: false };
         front.take()?;
@@ -63,7 +63,7 @@ impl<'a> Real<'a> {
 }
 
 impl Front for Real<'_> {
-    type Backend = Frames<Stdout>;
+    type Backend = Frames<Painter>;
 
     fn terminal(&mut self) -> &mut Terminal<Self::Backend> {
         &mut self.terminal

@@ -235,6 +235,25 @@ impl Pod {
     pub fn fold(&mut self, extent: Extent) {
         if let Some(command) = self.current(extent) {
             self.journal.toggle(command);
+            self.stay_with(command, extent);
+        }
+    }
+
+    /// Folds all commands, or none.
+    pub fn fold_all(&mut self, extent: Extent) {
+        let current = self.current(extent);
+        self.journal.toggle_all();
+        if let Some(command) = current {
+            self.stay_with(command, extent);
+        }
+    }
+
+    /// Goes to the beginning of a command whose lines were folded away.
+    fn stay_with(&mut self, command: u64, extent: Extent) {
+        let View::At { top, .. } = self.view else { return };
+        let head = self.journal.heads().find(|h| h.command == command);
+        if let Some(head) = head.filter(|_| self.journal.shown_from(top) != Some(top)) {
+            self.go(head.line, extent);
         }
     }
 

@@ -137,7 +137,7 @@ pub(super) fn journal(model: &mut Model, action: Action) -> Vec<Cmd> {
             return vec![Cmd::Follow { pod: pod.id.clone(), number, infra: pod.infra }];
         }
         Action::Fold => pod.fold(extent),
-        Action::FoldAll => pod.journal.toggle_all(),
+        Action::FoldAll => pod.fold_all(extent),
         Action::NextCommand => pod.command(Direction::Forward, extent),
         Action::PreviousCommand => pod.command(Direction::Backward, extent),
         Action::Wrap => {
