@@ -133,6 +133,7 @@ const TASKS: &[Rule] = &[
             "daemon/src/journal/", // files are written, and flushed, by threads of their own
             "daemon/src/store/actor.rs", // the database blocks
             "tui/src/stdin.rs",    // standard input blocks, and cannot be given up
+            "tui/src/terminal.rs", // waits for the terminal's end until the process ends
         ],
         why: "threads are for what blocks for good; else use spawn_blocking and await it",
         tests: Tests::Free,

@@ -30,7 +30,7 @@ use ratatui::backend::Backend;
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
@@ -144,9 +144,7 @@ enum Wake {
 /// When the terminal cannot be drawn on.
 pub async fn drive<F: Front>(drive: Drive<'_, F>) -> io::Result<Model> {
     let Drive { front, mut model, mut effects, mut messages, recorder, frame } = drive;
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut hangup = signal(SignalKind::hangup())?;
-    let mut continued = signal(SignalKind::from_raw(rustix::process::Signal::CONT.as_raw()))?;
+    let mut signals = Signals::listen()?;
     let mut drawn: Option<Instant> = None;
     let (mut dirty, mut urgent) = (true, true);
     loop {
@@ -156,9 +154,7 @@ pub async fn drive<F: Front>(drive: Drive<'_, F>) -> io::Result<Model> {
         let wake = tokio::select! {
             // Keys before anything a pod may flood us with.
             biased;
-            _ = terminate.recv() => Wake::Quit,
-            _ = hangup.recv() => Wake::Quit,
-            _ = continued.recv() => Wake::Continued,
+            wake = signals.next() => wake,
             () = tokio::time::sleep_until(next_frame), if dirty => Wake::Draw,
             input = front.next() => Wake::Input(input),
             Some(msg) = messages.recv() => Wake::Msg(msg),
@@ -181,13 +177,8 @@ pub async fn drive<F: Front>(drive: Drive<'_, F>) -> io::Result<Model> {
             Wake::Msg(msg) => msg,
             Wake::Input(Some(input)) => {
                 urgent = true;
-                match input {
-                    Input::Key(key) => Msg::Key(key),
-                    Input::Paste(text) => Msg::Paste(text),
-                    Input::Resized(columns, rows) => Msg::Resized(columns, rows),
-                    Input::Focus(focus) => Msg::Focus(focus),
-                    Input::Nothing => continue,
-                }
+                let Some(msg) = taken(input) else { continue };
+                msg
             }
         };
         dirty = true;
@@ -207,6 +198,43 @@ pub async fn drive<F: Front>(drive: Drive<'_, F>) -> io::Result<Model> {
             }
         }
     }
+}
+
+/// Signals that concern the full screen.
+struct Signals {
+    terminate: Signal,
+    hangup: Signal,
+    continued: Signal,
+}
+
+impl Signals {
+    fn listen() -> io::Result<Self> {
+        let continued = SignalKind::from_raw(rustix::process::Signal::CONT.as_raw());
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            hangup: signal(SignalKind::hangup())?,
+            continued: signal(continued)?,
+        })
+    }
+
+    async fn next(&mut self) -> Wake {
+        tokio::select! {
+            _ = self.terminate.recv() => Wake::Quit,
+            _ = self.hangup.recv() => Wake::Quit,
+            _ = self.continued.recv() => Wake::Continued,
+        }
+    }
+}
+
+/// Returns what an input means to the model.
+fn taken(input: Input) -> Option<Msg> {
+    Some(match input {
+        Input::Key(key) => Msg::Key(key),
+        Input::Paste(text) => Msg::Paste(text),
+        Input::Resized(columns, rows) => Msg::Resized(columns, rows),
+        Input::Focus(focus) => Msg::Focus(focus),
+        Input::Nothing => return None,
+    })
 }
 
 fn step(model: &mut Model, recorder: &Arc<Mutex<Recorder>>, msg: Msg) -> Vec<Cmd> {

@@ -9,6 +9,7 @@ use crate::engine::{ExecOutput, ExecRequest, ExecSession};
 use crate::journal::{CommandJournal, CommandStart};
 use crate::shell::quote;
 use bytes::Bytes;
+use futures::stream::SplitStream;
 use futures::{SinkExt, StreamExt};
 use pinacle_core::engine::EngineFailure;
 use pinacle_protocol::wire::{FrameError, JsonLines, Line, PtyCodec, PtyFrame};
@@ -124,33 +125,8 @@ async fn carry(
     input: mpsc::Sender<Bytes>,
     resize: mpsc::Sender<TerminalSize>,
 ) -> End {
-    let (mut to_client, mut from_client) = frames.split();
-    let inward = async {
-        let mut input = Some(input);
-        while let Some(frame) = from_client.next().await {
-            let Ok(frame) = frame else { break };
-            match frame.kind {
-                PtyFrameKind::Stdin => {
-                    if let Some(sender) = &input
-                        && sender.send(frame.payload).await.is_err()
-                    {
-                        // The command no longer reads; its output still matters.
-                        input = None;
-                    }
-                }
-                PtyFrameKind::StdinEnd => input = None,
-                PtyFrameKind::Resize => {
-                    if let Some(size) = frame.size() {
-                        // A size that cannot be set changes nothing that matters.
-                        let _ = resize.try_send(size);
-                    }
-                }
-                PtyFrameKind::Detach => return End::Left,
-                _ => break,
-            }
-        }
-        End::Gone
-    };
+    let (mut to_client, from_client) = frames.split();
+    let inward = listen(from_client, input, resize);
     let outward = async {
         while let Some(item) = output.recv().await {
             let (kind, bytes) = match item {
@@ -180,4 +156,35 @@ async fn carry(
         end = &mut outward => end.unwrap_or(End::Gone),
         end = inward => end,
     }
+}
+
+/// Hands on what the client sends, until it leaves.
+async fn listen(
+    mut from_client: SplitStream<Framed<UnixStream, PtyCodec>>,
+    input: mpsc::Sender<Bytes>,
+    resize: mpsc::Sender<TerminalSize>,
+) -> End {
+    let mut input = Some(input);
+    while let Some(Ok(frame)) = from_client.next().await {
+        match frame.kind {
+            PtyFrameKind::Stdin => {
+                if let Some(sender) = &input
+                    && sender.send(frame.payload).await.is_err()
+                {
+                    // The command no longer reads; its output still matters.
+                    input = None;
+                }
+            }
+            PtyFrameKind::StdinEnd => input = None,
+            PtyFrameKind::Resize => {
+                if let Some(size) = frame.size() {
+                    // A size that cannot be set changes nothing that matters.
+                    let _ = resize.try_send(size);
+                }
+            }
+            PtyFrameKind::Detach => return End::Left,
+            _ => break,
+        }
+    }
+    End::Gone
 }

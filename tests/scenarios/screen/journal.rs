@@ -70,7 +70,7 @@ fn a_creation_is_followed_step_by_step_and_its_journal_live() {
 }
 
 #[test]
-fn a_journal_is_searched_folded_copied_and_saved() {
+fn a_journal_is_searched_and_folded() {
     let daemon = daemon();
     let mut terminal = watched(&daemon);
     let_go_on(&daemon);
@@ -105,6 +105,17 @@ fn a_journal_is_searched_folded_copied_and_saved() {
     terminal.shows("lines folded]");
     terminal.press("Z");
     terminal.loses("lines folded]");
+    terminal.press("q");
+    terminal.ends(0);
+}
+
+#[test]
+fn a_journal_is_copied_and_saved_and_has_the_hosts_part_on_a_key() {
+    let daemon = daemon();
+    let mut terminal = watched(&daemon);
+    let_go_on(&daemon);
+    daemon.wait_phase("busy", "running");
+    terminal.shows("went-on");
 
     // What was run on the host is shown when it is asked for.
     terminal.press("i");

@@ -74,6 +74,29 @@ fn what_happened_while_the_daemon_was_gone_is_shown_once_it_is_back() {
 }
 
 #[test]
+fn a_journal_that_was_lost_begins_anew_on_the_screen() {
+    let mut daemon = daemon();
+    daemon.create("reset", PLAIN);
+    daemon.run(&["exec", "reset", "--", "echo", "first"]);
+    let mut terminal = open(&daemon);
+    terminal.shows("reset");
+    terminal.press(ENTER);
+    terminal.shows("$ echo first");
+    daemon.kill();
+    terminal.shows("no link to the daemon");
+    std::fs::remove_dir_all(daemon.state().join("journal")).expect("removed");
+    daemon.spawn();
+    terminal.loses("no link to the daemon");
+    daemon.run(&["exec", "reset", "--", "echo", "second"]);
+    terminal.shows("$ echo second");
+    terminal.loses("$ echo first");
+    daemon.run(&["exec", "reset", "--", "echo", "third"]);
+    terminal.shows("$ echo third");
+    terminal.press("q");
+    terminal.ends(0);
+}
+
+#[test]
 fn a_daemon_that_is_gone_is_started_on_a_key() {
     let daemon = Daemon::prepare(PROGRAMS, "");
     let mut terminal = Terminal::start(&program(&daemon));

@@ -104,16 +104,7 @@ async fn answer(client: &Client, facts: &Facts, cmd: Cmd) -> Option<Msg> {
             Msg::Page(number, missing, reader.part(missing).await)
         }
         Cmd::Act(verb, pod) => {
-            let gone = match verb {
-                // Afterwards nobody knows any more what it was called.
-                Verb::Delete => client.pod(reference(&pod)).await.ok().map(|d| d.pod.slug),
-                Verb::Start | Verb::Stop | Verb::Restart => None,
-            };
-            let accepted = act(client, verb, &pod).await;
-            if let (Some(slug), Ok(_)) = (gone, &accepted) {
-                Origins::new(&facts.state_dir).forget(&pod);
-                kept::forget(&facts.state_dir, &pod, slug.as_str());
-            }
+            let accepted = act(client, facts, verb, &pod).await;
             Msg::Acted(verb, pod, accepted)
         }
         Cmd::Check(serial, text) => Msg::Checked(serial, client.config_check(text).await),
@@ -136,11 +127,7 @@ async fn answer(client: &Client, facts: &Facts, cmd: Cmd) -> Option<Msg> {
         Cmd::Source(path) => Msg::Source(local::source(facts, &path)),
         Cmd::Create(creation) => Msg::Created(create(client, facts, *creation).await),
         Cmd::CheckHost { host, fresh } => Msg::HostChecked(client.host_check(host, fresh).await),
-        Cmd::StartDaemon => {
-            let paths = Paths { state_dir: facts.state_dir.clone(), socket: facts.socket.clone() };
-            let started = autostart::start(&facts.env, &paths).await;
-            Msg::Said(started.map(|_| "the daemon runs".to_owned()).map_err(|e| e.chain()))
-        }
+        Cmd::StartDaemon => Msg::Said(start_daemon(facts).await),
         Cmd::OpenUrl(url) => Msg::Said(local::open(facts, &url).await),
         Cmd::Save { pod, path, infra } => {
             Msg::Said(local::save(client, facts, &pod, &path, infra).await)
@@ -170,14 +157,34 @@ fn request_id() -> Result<RequestId, ApiError> {
         .map_err(|_| ApiError::new(ErrorKind::Internal, "the system gives no random bytes"))
 }
 
-async fn act(client: &Client, verb: Verb, pod: &PodId) -> Result<Accepted, ApiError> {
+async fn act(
+    client: &Client,
+    facts: &Facts,
+    verb: Verb,
+    pod: &PodId,
+) -> Result<Accepted, ApiError> {
     let request = PodAction { request_id: request_id()?, pod: reference(pod) };
     match verb {
         Verb::Start => client.start(request).await,
         Verb::Stop => client.stop(request).await,
         Verb::Restart => client.restart(request).await,
-        Verb::Delete => client.delete(request).await,
+        Verb::Delete => {
+            // Afterwards nobody knows any more what it was called.
+            let slug = client.pod(reference(pod)).await.ok().map(|detail| detail.pod.slug);
+            let accepted = client.delete(request).await?;
+            Origins::new(&facts.state_dir).forget(pod);
+            if let Some(slug) = slug {
+                kept::forget(&facts.state_dir, pod, slug.as_str());
+            }
+            Ok(accepted)
+        }
     }
+}
+
+async fn start_daemon(facts: &Facts) -> Result<String, String> {
+    let paths = Paths { state_dir: facts.state_dir.clone(), socket: facts.socket.clone() };
+    let started = autostart::start(&facts.env, &paths).await;
+    started.map(|_| "the daemon runs".to_owned()).map_err(|error| error.chain())
 }
 
 async fn create(client: &Client, facts: &Facts, creation: Creation) -> Result<Accepted, ApiError> {
