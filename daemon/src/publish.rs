@@ -101,7 +101,7 @@ impl Publisher {
                 events.push(Event::HostChanged { host: Box::new(entry.view.clone()) });
                 // Whether a pod's state is known depends on its host.
                 for pod in state.pods_of(&id) {
-                    insert_pod(next, state, &pod);
+                    events.extend(publish_pod(next, state, &pod));
                 }
             }
         }

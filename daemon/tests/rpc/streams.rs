@@ -39,6 +39,22 @@ fn is_end(frame: &StreamFrame) -> bool {
 }
 
 #[tokio::test]
+async fn what_a_lost_host_means_for_its_pods_is_told() {
+    let mut daemon = Daemon::start().await;
+    daemon.pod(SPEC).await;
+    let mut reader = daemon.stream(&EVENTS).await;
+    until(&mut reader, |frame| matches!(frame, StreamFrame::CaughtUp { .. })).await;
+    let unknown = |frame: &StreamFrame, wanted: bool| {
+        matches!(frame, StreamFrame::Event(record) if matches!(&record.event,
+            Event::PodChanged { pod } if pod.unknown_since.is_some() == wanted))
+    };
+    daemon.engine.cut_link();
+    until(&mut reader, |frame| unknown(frame, true)).await;
+    daemon.engine.mend_link();
+    until(&mut reader, |frame| unknown(frame, false)).await;
+}
+
+#[tokio::test]
 async fn events_come_as_they_happen_and_go_on_after_a_cursor() {
     let mut daemon = Daemon::start().await;
     let mut reader = daemon.stream(&EVENTS).await;

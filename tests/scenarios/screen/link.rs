@@ -5,6 +5,9 @@ use crate::{PLAIN, PROGRAMS, daemon};
 use pinacle_tests::daemon::Daemon;
 use pinacle_tests::terminal::Terminal;
 use pinacle_tests::terminal::keys::{CTRL_S, ENTER, ESC};
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::{Child, Command};
 
 #[test]
 fn a_killed_daemon_is_said_and_its_return_goes_on_where_it_was() {
@@ -92,6 +95,56 @@ fn a_journal_that_was_lost_begins_anew_on_the_screen() {
     terminal.loses("$ echo first");
     daemon.run(&["exec", "reset", "--", "echo", "third"]);
     terminal.shows("$ echo third");
+    terminal.press("q");
+    terminal.ends(0);
+}
+
+/// A way to the engine that can be closed.
+struct Way(Child);
+
+impl Way {
+    fn open(path: &Path) -> Self {
+        let engine = std::env::var("DOCKER_HOST").unwrap_or_default();
+        let engine = engine.strip_prefix("unix://").unwrap_or("/var/run/docker.sock");
+        let child = Command::new("socat")
+            .arg(format!("UNIX-LISTEN:{},fork,unlink-early", path.display()))
+            .arg(format!("UNIX-CONNECT:{engine}"))
+            .process_group(0)
+            .spawn()
+            .expect("socat runs");
+        Self(child)
+    }
+}
+
+impl Drop for Way {
+    /// Closes it, with every connection there is.
+    fn drop(&mut self) {
+        let group = format!("-{}", self.0.id());
+        let killed = Command::new("kill").args(["-s", "KILL", "--", &group]).status();
+        self.0.wait().map(drop).unwrap_or_default();
+        assert!(killed.is_ok_and(|status| status.success()) || std::thread::panicking());
+    }
+}
+
+#[test]
+fn a_host_that_is_lost_and_found_is_shown_with_what_it_means_for_its_pods() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let socket = dir.path().join("docker.sock");
+    let way = Way::open(&socket);
+    let settings = format!("[engine]\nsocket = \"{}\"\n", socket.display());
+    let daemon = Daemon::start_with(PROGRAMS, &settings);
+    daemon.create("distant", PLAIN);
+    let mut terminal = open(&daemon);
+    terminal.shows("1 running");
+    drop(way);
+    terminal.shows("host local out of reach");
+    terminal.until("what is not known of the pod", |screen| {
+        screen.lines().any(|line| line.contains("distant") && line.contains(" unknown "))
+    });
+    let _way = Way::open(&socket);
+    terminal.loses("host local out of reach");
+    terminal.shows("1 running");
+    terminal.loses("unknown");
     terminal.press("q");
     terminal.ends(0);
 }
