@@ -4,7 +4,7 @@
 use super::{open, program, script};
 use crate::{PLAIN, daemon};
 use pinacle_tests::terminal::Terminal;
-use pinacle_tests::terminal::keys::{CTRL_C, CTRL_S, ENTER, ESC, F4};
+use pinacle_tests::terminal::keys::{CTRL_C, CTRL_S, CTRL_U, ENTER, ESC, F4};
 use pinacle_tests::wait::eventually;
 
 #[test]
@@ -78,6 +78,37 @@ fn the_draft_of_a_new_pod_is_offered_again_and_one_of_a_deleted_pod_is_gone() {
     terminal.press("y");
     terminal.shows("# not yet");
     terminal.signal("TERM");
+    terminal.ends(0);
+}
+
+#[test]
+fn a_large_paste_arrives_whole_and_as_one() {
+    let daemon = daemon();
+    let shown = daemon.create("pasted", PLAIN);
+    let mut terminal = open(&daemon);
+    terminal.shows("1 running");
+    terminal.press("e");
+    terminal.shows("good");
+    let lines: String = (1..=3_000).map(|n| format!("# pasted line {n}\r")).collect();
+    // More than the terminal holds at once, with a change of size in the middle.
+    let (first, second) = lines.split_at(lines.len() / 2);
+    terminal.press(&format!("\x1b[200~{first}"));
+    terminal.resize(100, 30);
+    terminal.press(&format!("{second}\x1b[201~"));
+    terminal.shows("# pasted line 3000");
+    let draft = daemon.state().join(format!("drafts/{}.yaml", crate::id(&shown)));
+    let kept = eventually("the text is kept", || match std::fs::read_to_string(&draft) {
+        Ok(text) if text.contains("# pasted line 3000") => Ok(text),
+        other => Err(other.map(|text| text.len()).map_err(|e| e.to_string())),
+    });
+    assert_eq!(kept, format!("{}{PLAIN}", lines.replace('\r', "\n")));
+    // One step back undoes all of it.
+    terminal.press(CTRL_U);
+    terminal.loses("# pasted line");
+    terminal.shows("isolation: runc");
+    terminal.press("\x1b");
+    terminal.loses("Spec of pasted");
+    terminal.press("q");
     terminal.ends(0);
 }
 

@@ -205,7 +205,9 @@ pub fn place(diagnostic: &Diagnostic) -> (usize, usize) {
 
 /// Returns a text without characters that have no place in a spec.
 fn safe(text: &str) -> String {
+    // Pasted lines end as Enter does, with a carriage return.
     text.replace("\r\n", "\n")
+        .replace('\r', "\n")
         .replace('\t', "  ")
         .chars()
         .filter(|c| *c == '\n' || !c.is_control())
