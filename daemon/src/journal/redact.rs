@@ -40,12 +40,16 @@ impl Redactor {
             secrets.iter().filter(long).flat_map(|secret| forms(secret)).collect();
         values.sort_by(|a, b| b.len().cmp(&a.len()).then_with(|| a.cmp(b)));
         values.dedup();
+        if values.is_empty() {
+            // Most pods have none, and an automaton for nothing is not free.
+            return Self { values, finder: None };
+        }
         let beginnings: BTreeSet<&[u8]> = values.iter().map(|v| &v[..v.len().min(KNOWN)]).collect();
         let finder =
             AhoCorasick::builder().match_kind(MatchKind::LeftmostLongest).build(beginnings);
         // The patterns are far too few to overflow the automaton; should they ever, the
         // slow way below still finds them.
-        Self { finder: finder.ok().filter(|_| !values.is_empty()), values }
+        Self { finder: finder.ok(), values }
     }
 
     /// Cuts secrets out of a whole text.

@@ -51,7 +51,7 @@ impl Decoder for JsonLines {
 
     fn decode(&mut self, bytes: &mut BytesMut) -> Result<Option<Line>, LineError> {
         loop {
-            let end = bytes[self.searched..].iter().position(|b| *b == b'\n');
+            let end = memchr::memchr(b'\n', &bytes[self.searched..]);
             match end.map(|at| at + self.searched) {
                 Some(at) => {
                     self.searched = 0;

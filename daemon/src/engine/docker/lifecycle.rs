@@ -67,8 +67,11 @@ impl<'a> Lifecycle<'a> {
             Status::REMOVING | Status::DEAD => {
                 return Err(retryable(format!("the container {name} is being removed")));
             }
-            _ => {
-                super::rejoin::ensure(&self.docker, self.journal, name, &found).await?;
+            now => {
+                // One that never ran is put on its network by its start.
+                if now != Status::CREATED {
+                    super::rejoin::ensure(&self.docker, self.journal, name, &found).await?;
+                }
                 let doing = format!("failed to start the container {name}");
                 let line = Line::docker(&["start"]).arg(name);
                 let call = self.docker.start_container(name, None::<StartContainerOptions>);
