@@ -10,8 +10,11 @@ use pinacle_protocol::PodId;
 use pinacle_tui::client::Client;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 const GROUP: &str = "Creation, until the first 200";
+/// Steps until the container was started.
+const BEFORE: [&str; 4] = ["Preparing", "Checking", "Creating", "Starting the container"];
 /// How many at once.
 const TOGETHER: usize = 8;
 
@@ -79,10 +82,30 @@ async fn several(real: &Real, client: &Arc<Client>, pods: usize) -> anyhow::Resu
 
 async fn one(client: &Client, name: &str) -> anyhow::Result<PodId> {
     let pod = fake::create(client, name, PLAIN).await?;
-    let port = real::view(client, &pod).await?.port;
-    let port = port.ok_or_else(|| anyhow::anyhow!("no port is reserved"))?.0;
+    let port = started(client, &pod).await?;
     tokio::task::spawn_blocking(move || raw::first_answer(port)).await??;
     Ok(pod)
+}
+
+/// Waits until the container was started, as the raw calls do, and returns its port. Who
+/// asks before has the kernel look in vain for the pod's address, and then wait a second
+/// before it looks again.
+async fn started(client: &Client, pod: &PodId) -> anyhow::Result<u16> {
+    let over = async {
+        loop {
+            let seen = real::view(client, pod).await?;
+            let step = seen.operation.as_ref().map(|operation| operation.step.as_str());
+            let before = step.is_none_or(|step| {
+                BEFORE.iter().any(|before| step.starts_with(before)) || step.is_empty()
+            });
+            if !before || seen.operation.is_none() {
+                let port = seen.port.ok_or_else(|| anyhow::anyhow!("no port is reserved"))?;
+                return anyhow::Ok(port.0);
+            }
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(120), over).await?
 }
 
 fn several_raw(socket: &Path, image: &str, pods: usize) -> anyhow::Result<f64> {

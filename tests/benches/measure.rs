@@ -96,8 +96,7 @@ pub(crate) fn engine_processes(socket: &std::path::Path) -> Vec<u32> {
     let Ok(engine) = rustix::net::sockopt::socket_peercred(&stream) else { return Vec::new() };
     let engine = u32::try_from(engine.pid.as_raw_nonzero().get()).unwrap_or(0);
     let named = |pid: u32| fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
-    let all = fs::read_dir("/proc").into_iter().flatten().flatten();
-    let pids: Vec<u32> = all.filter_map(|e| e.file_name().to_str()?.parse().ok()).collect();
+    let pids = processes();
     let own = |pid: &u32| named(*pid).trim() == "containerd" && parent(*pid) == Some(engine);
     let mut found: Vec<u32> = pids.iter().copied().filter(own).collect();
     if found.is_empty() {
@@ -105,6 +104,23 @@ pub(crate) fn engine_processes(socket: &std::path::Path) -> Vec<u32> {
     }
     found.push(engine);
     found
+}
+
+fn processes() -> Vec<u32> {
+    let all = fs::read_dir("/proc").into_iter().flatten().flatten();
+    all.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect()
+}
+
+/// Ends every process that this one has started and that still runs.
+pub(crate) fn end_children() {
+    let own = std::process::id();
+    for pid in processes().into_iter().filter(|pid| parent(*pid) == Some(own)) {
+        let raw = i32::try_from(pid).unwrap_or(0);
+        if let Some(pid) = rustix::process::Pid::from_raw(raw) {
+            // It may have ended by itself.
+            let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
+        }
+    }
 }
 
 fn parent(pid: u32) -> Option<u32> {
