@@ -162,7 +162,10 @@ pub async fn drive<F: Front>(drive: Drive<'_, F>) -> io::Result<Model> {
         };
         let now = time::now();
         let msg = match wake {
-            Wake::Quit | Wake::Input(None) => return Ok(model),
+            Wake::Quit | Wake::Input(None) => {
+                keep_text(&mut model, &mut effects);
+                return Ok(model);
+            }
             Wake::Draw => {
                 front.terminal().draw(|frame| view(&model, frame))?;
                 drawn = Some(Instant::now());
@@ -223,6 +226,13 @@ impl Signals {
             _ = self.hangup.recv() => Wake::Quit,
             _ = self.continued.recv() => Wake::Continued,
         }
+    }
+}
+
+/// Keeps what is being typed: nobody was asked whether it may go.
+fn keep_text(model: &mut Model, effects: &mut Effects) {
+    if let Some(editor) = model.editor_mut().filter(|editor| editor.is_changed()) {
+        effects.run(Cmd::KeepDraft(editor.draft_name(), editor.text()));
     }
 }
 

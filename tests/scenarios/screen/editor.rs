@@ -77,8 +77,31 @@ fn the_draft_of_a_new_pod_is_offered_again_and_one_of_a_deleted_pod_is_gone() {
     terminal.shows("Take up your draft?");
     terminal.press("y");
     terminal.shows("# not yet");
+    // What was typed last is kept also when nobody is asked.
+    terminal.press("# last words, ");
+    terminal.shows("# last words, ");
     terminal.signal("TERM");
     terminal.ends(0);
+    let text = std::fs::read_to_string(daemon.state().join("drafts/new.yaml")).expect("a draft");
+    assert!(text.starts_with("# last words, "), "{text}");
+}
+
+#[test]
+fn text_that_was_left_is_kept_however_quickly_the_program_is_left_after_it() {
+    let daemon = daemon();
+    let shown = daemon.create("hasty", PLAIN);
+    let mut terminal = open(&daemon);
+    terminal.shows("1 running");
+    terminal.press("e");
+    terminal.shows("good");
+    terminal.press("# in a hurry");
+    terminal.shows("# in a hurry");
+    // The key that closes the editor, and the one that leaves: Ctrl-C is both in turn.
+    terminal.press(&CTRL_C.repeat(2));
+    terminal.ends(0);
+    let draft = daemon.state().join(format!("drafts/{}.yaml", crate::id(&shown)));
+    let text = std::fs::read_to_string(draft).expect("a draft");
+    assert!(text.starts_with("# in a hurry"), "{text}");
 }
 
 #[test]

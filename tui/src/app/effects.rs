@@ -62,6 +62,13 @@ impl Effects {
         while self.tasks.try_join_next().is_some() {}
         match cmd {
             Cmd::Unfollow => self.unfollow(),
+            // At once and in order: what was typed is not lost when the program is left next.
+            Cmd::KeepDraft(name, text) => {
+                if let Err(why) = local::keep_draft(&self.facts, &name, &text) {
+                    self.say(Msg::Said(Err(why)));
+                }
+            }
+            Cmd::DropDraft(name) => local::drop_draft(&self.facts, &name),
             Cmd::Follow { pod, number, infra } => {
                 self.unfollow();
                 let (socket, messages) = (self.facts.socket.clone(), self.messages.clone());
@@ -80,6 +87,14 @@ impl Effects {
                 });
             }
         }
+    }
+
+    fn say(&mut self, msg: Msg) {
+        let messages = self.messages.clone();
+        self.tasks.spawn(async move {
+            // Without a screen there is nobody to be told.
+            messages.send(msg).await.unwrap_or_default();
+        });
     }
 
     fn unfollow(&mut self) {
@@ -131,13 +146,6 @@ async fn answer(client: &Client, facts: &Facts, cmd: Cmd) -> Option<Msg> {
         Cmd::OpenUrl(url) => Msg::Said(local::open(facts, &url).await),
         Cmd::Save { pod, path, infra } => {
             Msg::Said(local::save(client, facts, &pod, &path, infra).await)
-        }
-        Cmd::KeepDraft(name, text) => {
-            return local::keep_draft(facts, &name, &text).err().map(|e| Msg::Said(Err(e)));
-        }
-        Cmd::DropDraft(name) => {
-            local::drop_draft(facts, &name);
-            return None;
         }
         Cmd::FindDraft(name) => {
             let text = local::find_draft(facts, &name);

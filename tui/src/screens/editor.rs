@@ -148,7 +148,7 @@ impl Editor {
     pub fn replace(&mut self, text: &str, now: Timestamp) {
         self.area.select_all();
         self.area.insert_str(safe(text.trim_end_matches('\n')));
-        self.area.move_cursor(CursorMove::Top);
+        self.area.move_cursor(CursorMove::Jump(0, 0));
         self.touched(now);
     }
 
