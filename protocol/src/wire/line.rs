@@ -1,16 +1,56 @@
 //! Lines with a cap: one that is too long is passed over up to its end, and the
 //! connection lives on.
 
-use bytes::{Buf, BufMut, Bytes, BytesMut};
+use bytes::{BufMut, Bytes, BytesMut};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio_util::codec::{Decoder, Encoder};
 
+/// Bytes of an unfinished line that every connection may hold: ordinary requests.
+const FREE: usize = 64 * 1024;
+/// Bytes of longer unfinished lines that all connections of a process may hold together:
+/// some of the longest at once, and a thousand that wait for ever cost no more.
+const ALL_UNFINISHED: usize = 64 << 20;
+
+/// What is held of [`ALL_UNFINISHED`].
+static UNFINISHED: AtomicUsize = AtomicUsize::new(0);
+
+/// A connection's part of [`ALL_UNFINISHED`]; given back when dropped.
+#[derive(Debug, Default)]
+struct Share(usize);
+
+impl Share {
+    /// Makes it what an unfinished line of so many bytes needs; `false` when that is more
+    /// than is left.
+    fn set(&mut self, held: usize) -> bool {
+        let wanted = held.saturating_sub(FREE);
+        let Some(more) = wanted.checked_sub(self.0) else {
+            UNFINISHED.fetch_sub(self.0 - wanted, Ordering::Relaxed);
+            self.0 = wanted;
+            return true;
+        };
+        let grown = |all: usize| all.checked_add(more).filter(|all| *all <= ALL_UNFINISHED);
+        let taken = UNFINISHED.fetch_update(Ordering::Relaxed, Ordering::Relaxed, grown).is_ok();
+        if taken {
+            self.0 = wanted;
+        }
+        taken
+    }
+}
+
+impl Drop for Share {
+    fn drop(&mut self) {
+        UNFINISHED.fetch_sub(self.0, Ordering::Relaxed);
+    }
+}
+
 /// Splits bytes into lines and joins lines to bytes.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct JsonLines {
     max: usize,
     /// Bytes of the buffer that were searched for a line's end already.
     searched: usize,
     skipping: bool,
+    share: Share,
 }
 
 /// What was read.
@@ -18,7 +58,8 @@ pub struct JsonLines {
 pub enum Line {
     /// A line, without its end.
     Whole(Bytes),
-    /// A line longer than the cap; its bytes were thrown away.
+    /// A line longer than the cap, or than what all connections may hold together of lines
+    /// that are not finished; its bytes were thrown away.
     TooLong,
 }
 
@@ -41,7 +82,7 @@ pub enum LineError {
 impl JsonLines {
     /// Makes a codec for lines of at most `max` bytes.
     pub fn new(max: usize) -> Self {
-        Self { max, searched: 0, skipping: false }
+        Self { max, searched: 0, skipping: false, share: Share::default() }
     }
 }
 
@@ -55,6 +96,7 @@ impl Decoder for JsonLines {
             match end.map(|at| at + self.searched) {
                 Some(at) => {
                     self.searched = 0;
+                    self.share.set(0);
                     let mut line = bytes.split_to(at + 1).freeze();
                     line.truncate(at);
                     if std::mem::take(&mut self.skipping) || line.len() > self.max {
@@ -68,10 +110,12 @@ impl Decoder for JsonLines {
                     }
                     return Ok(Some(Line::Whole(line)));
                 }
-                None if self.skipping || bytes.len() > self.max => {
+                None if self.skipping || bytes.len() > self.max || !self.share.set(bytes.len()) => {
                     self.skipping = true;
                     self.searched = 0;
-                    bytes.advance(bytes.len());
+                    // A new buffer: the old one keeps its size.
+                    *bytes = BytesMut::new();
+                    self.share.set(0);
                     return Ok(None);
                 }
                 None => {
@@ -133,6 +177,35 @@ mod tests {
     #[test]
     fn lines_come_out_whole_however_they_come_in() {
         assert_eq!(lines(10, &["a", "b\r\n\n", "  \ncd\ne"]), ["ab", "cd", "e"]);
+    }
+
+    #[test]
+    fn a_thousand_unfinished_lines_hold_no_more_than_their_share() {
+        const MAX: usize = 8 << 20;
+        let mut all: Vec<_> = (0..1_000).map(|_| (JsonLines::new(MAX), BytesMut::new())).collect();
+        let chunk = vec![b'x'; 64 * 1024];
+        for _ in 0..3 {
+            for (codec, buffer) in &mut all {
+                buffer.extend_from_slice(&chunk);
+                assert_eq!(codec.decode(buffer).expect("no failure"), None);
+            }
+        }
+        let held: usize = all.iter().map(|(_, buffer)| buffer.len()).sum();
+        assert!(held <= ALL_UNFINISHED + 1_000 * FREE, "{held} bytes");
+        // Those that went over it are told so, and go on.
+        let mut too_long = 0;
+        for (codec, buffer) in &mut all {
+            buffer.extend_from_slice(b"\nok\n");
+            match codec.decode(buffer).expect("no failure") {
+                Some(Line::TooLong) => too_long += 1,
+                other => assert!(matches!(other, Some(Line::Whole(_))), "{other:?}"),
+            }
+            let next = codec.decode(buffer).expect("no failure");
+            assert_eq!(next, Some(Line::Whole(Bytes::from_static(b"ok"))));
+        }
+        assert!(too_long > 0);
+        drop(all);
+        assert_eq!(UNFINISHED.load(Ordering::Relaxed), 0, "everything is given back");
     }
 
     #[test]
