@@ -3,17 +3,23 @@
 
 mod adopt;
 mod clients;
+mod clock;
 mod config;
 mod crash;
 mod create;
+mod database;
 mod engine_lost;
 mod exec;
 mod faults;
+mod full_disk;
 mod gvisor;
 mod lifecycle;
 mod lima;
+mod power_cut;
 mod race;
 mod screen;
+mod secrets;
+mod soak;
 mod start_daemon;
 
 use pinacle_tests::daemon::{Daemon, Programs};

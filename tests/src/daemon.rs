@@ -143,6 +143,17 @@ impl Daemon {
         points.clone_into(&mut self.failpoints);
     }
 
+    /// Has the daemon, also one that runs, see a date that is off by so much.
+    pub fn set_date_offset(&self, ms: i64) {
+        let new = self.dir.path().join("date.new");
+        std::fs::write(&new, ms.to_string()).expect("written");
+        std::fs::rename(new, self.date_file()).expect("renamed");
+    }
+
+    fn date_file(&self) -> PathBuf {
+        self.dir.path().join("date")
+    }
+
     /// Returns the test's own directory.
     pub fn dir(&self) -> &Path {
         self.dir.path()
@@ -173,6 +184,7 @@ impl Daemon {
             .arg("--state-dir")
             .arg(self.state())
             .env("PINACLE_FAILPOINTS", &self.failpoints)
+            .env("PINACLE_DATE_OFFSET", self.date_file())
             .env("PINACLE_LOG", "debug,tarpc=off,sled=info,hyper=info")
             .env_remove("NO_COLOR")
             .stdin(Stdio::null())

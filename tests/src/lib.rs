@@ -2,6 +2,7 @@
 //! engine by its command line, and ways to wait for a state instead of a time.
 
 pub mod daemon;
+pub mod disk;
 pub mod engine;
 pub mod http;
 pub mod own_engine;
