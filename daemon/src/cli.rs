@@ -37,6 +37,9 @@ struct Args {
     /// Socket to listen on [default: pinacled.sock in the state directory]
     #[arg(long, value_name = "PATH")]
     socket: Option<PathBuf>,
+    /// Only say whether the settings file is right
+    #[arg(long)]
+    check: bool,
 }
 
 /// Runs `pinacled` with this process's arguments and environment.
@@ -48,6 +51,9 @@ pub fn main() -> ExitCode {
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
         .with_ansi(false)
+        // A log on a full disk would otherwise be complained about on the same full disk, and
+        // the complaint panics.
+        .log_internal_errors(false)
         .init();
     let runtime =
         match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
@@ -77,13 +83,16 @@ fn fail(error: &anyhow::Error) -> ExitCode {
 async fn serve(args: Args) -> anyhow::Result<()> {
     let stop = StopSwitch::default();
     let signals = Signals::new().context("cannot listen to signals")?;
-    let paths = Paths::resolve(args.state_dir, args.socket, |name| std::env::var_os(name))?;
+    let paths =
+        Paths::resolve(args.state_dir.clone(), args.socket.clone(), |name| std::env::var_os(name))?;
     let clock = Clock::system();
-    let opened = store::open(&paths.state_dir, &clock)?;
+    // First, so that wrong settings are said without touching anything else.
     let settings = Settings::read(&paths.state_dir.join("config.toml"))?;
-    if let Some(recovery) = &opened.recovered {
-        tracing::error!("{recovery}");
+    if args.check {
+        return Ok(());
     }
+    let opened = store::open(&paths.state_dir, &clock)?;
+    say_what_was_found(&opened);
     let journal_dir = paths.state_dir.join("journal");
     let journal = Journal::open(journal_dir, journal_limits(&settings), clock.clone())
         .context("cannot open the journals")?;
@@ -143,6 +152,15 @@ fn engine_settings(
         owner: owner.clone(),
         pool: settings.pool().unwrap_or_default(),
         clock: clock.clone(),
+    }
+}
+
+fn say_what_was_found(opened: &store::Opened) {
+    if let Some(recovery) = &opened.recovered {
+        tracing::error!("{recovery}");
+    }
+    if let Some(error) = &opened.unwritable {
+        tracing::error!(error = error.to_api().chain(), "nothing can be stored at present");
     }
 }
 

@@ -79,7 +79,10 @@ struct SystemTimeSource {
 impl TimeSource for SystemTimeSource {
     fn wall_ms(&self) -> u64 {
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+        let ms = u64::try_from(since.as_millis()).unwrap_or(u64::MAX);
+        #[cfg(feature = "testing")]
+        let ms = ms.saturating_add_signed(crate::testing::date_offset_ms());
+        ms
     }
 
     fn monotonic_ms(&self) -> u64 {

@@ -3,7 +3,12 @@
 //! It takes events in the order they come, lets the core handle them, has the
 //! changes stored, publishes the new state, and only then answers and acts. It
 //! never waits for a host: what the core asks for runs as a task of
-//! [`Effects`](crate::effects), and ends in an event that comes back here.
+//! [`Effects`](crate::effects), and ends in an event that comes back here. While
+//! nothing can be stored it stands still; see [`standstill`].
+
+mod standstill;
+
+pub(crate) use standstill::Loader;
 
 use crate::clock::Clock;
 use crate::effects::{Effects, Finished};
@@ -13,8 +18,9 @@ use crate::store::{StoreError, StoreHandle};
 use pinacle_core::State;
 use pinacle_core::effect::Effect;
 use pinacle_core::event::{Event, Now, ReplyToken, Request};
-use pinacle_core::record::{Change, Durability};
+use pinacle_core::record::{Change, Durability, RecordKey};
 use pinacle_protocol::{Accepted, ApiError, ErrorKind, HostId, PodId};
+use standstill::Ended;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -45,6 +51,7 @@ pub(crate) enum Input {
 pub struct DriverHandle {
     inputs: mpsc::Sender<Input>,
     published: watch::Receiver<Arc<Published>>,
+    trouble: watch::Receiver<Option<ApiError>>,
     events: Arc<EventHub>,
 }
 
@@ -76,6 +83,11 @@ impl DriverHandle {
         self.published.borrow().clone()
     }
 
+    /// Returns why nothing can be stored at present, if that is so.
+    pub fn trouble(&self) -> Option<ApiError> {
+        self.trouble.borrow().clone()
+    }
+
     /// Returns a receiver that moves with every published state.
     pub fn watch(&self) -> watch::Receiver<Arc<Published>> {
         self.published.clone()
@@ -105,19 +117,26 @@ pub(crate) struct Driver {
     publisher: Publisher,
     replies: BTreeMap<ReplyToken, oneshot::Sender<Result<Accepted, ApiError>>>,
     next_token: u64,
+    loader: Loader,
+    /// Why nothing can be stored.
+    trouble: watch::Sender<Option<ApiError>>,
+    /// Counts the times that hosts are to be looked at from the beginning.
+    again: watch::Sender<u64>,
 }
 
 impl Driver {
     pub(crate) fn new(
-        state: State,
+        (loader, state): (Loader, State),
         store: StoreHandle,
         clock: Clock,
         effects: Effects,
         events: Arc<EventHub>,
     ) -> (Self, DriverHandle) {
+        let (trouble, troubles) = watch::channel(None);
+        let (again, _) = watch::channel(0);
         let (sender, inputs) = mpsc::channel(QUEUE);
         let (publisher, published) = Publisher::new(&state, events.clone());
-        let handle = DriverHandle { inputs: sender, published, events };
+        let handle = DriverHandle { inputs: sender, published, trouble: troubles, events };
         let driver = Self {
             state,
             store,
@@ -127,8 +146,16 @@ impl Driver {
             publisher,
             replies: BTreeMap::new(),
             next_token: 0,
+            loader,
+            trouble,
+            again,
         };
         (driver, handle)
+    }
+
+    /// Returns a receiver that moves when hosts are to be looked at from the beginning.
+    pub(crate) fn again(&self) -> watch::Receiver<u64> {
+        self.again.subscribe()
     }
 
     /// Runs until `stop` ends, then drains: what is under way may finish, nothing new is
@@ -136,34 +163,40 @@ impl Driver {
     ///
     /// # Errors
     ///
-    /// The store failed: nothing that was not stored was acknowledged.
+    /// The store is gone for good: nothing that was not stored was acknowledged.
     pub(crate) async fn run(mut self, stop: impl Future<Output = ()>) -> Result<(), StoreError> {
         tokio::pin!(stop);
         loop {
-            let first = tokio::select! {
+            let taken = tokio::select! {
                 biased;
                 () = &mut stop => break,
                 input = self.inputs.recv() => match input {
-                    Some(input) => input,
+                    Some(first) => self.take_waiting(first).await,
                     None => break,
                 },
-                finished = self.effects.finished() => {
-                    self.take_finished(finished).await?;
-                    continue;
-                }
+                finished = self.effects.finished() => self.take_finished(finished).await,
                 () = sleep_until(&self.clock, self.state.next_deadline()) => {
-                    Input::Happened(Event::Tick)
+                    self.take_waiting(Input::Happened(Event::Tick)).await
                 }
             };
-            let mut batch = vec![first];
-            while batch.len() < BATCH
-                && let Ok(input) = self.inputs.try_recv()
+            if let Err(error) = taken
+                && self.stand_still(error, &mut stop).await? == Ended::Stopping
             {
-                batch.push(input);
+                return Ok(());
             }
-            self.take_batch(batch).await?;
         }
         self.drain().await
+    }
+
+    /// Takes an input and what waits behind it.
+    async fn take_waiting(&mut self, first: Input) -> Result<(), StoreError> {
+        let mut batch = vec![first];
+        while batch.len() < BATCH
+            && let Ok(input) = self.inputs.try_recv()
+        {
+            batch.push(input);
+        }
+        self.take_batch(batch).await
     }
 
     async fn drain(mut self) -> Result<(), StoreError> {
@@ -219,12 +252,21 @@ impl Driver {
                         changes.extend(more);
                         durability = durability.max(wanted);
                     }
+                    // What is promised to somebody survives a power cut as well.
+                    Effect::Reply { result: Ok(_), .. } => {
+                        durability = Durability::Sync;
+                        after.push(effect);
+                    }
                     other => after.push(other),
                 }
             }
         }
         if !changes.is_empty() {
+            let removes = changes.iter().any(removes_a_pod);
             self.store.commit(changes, durability).await?;
+            if removes {
+                self.store.want_export();
+            }
             crate::fail::point("driver.committed");
         }
         self.publisher.publish(&mut self.state, self.clock.now());
@@ -246,6 +288,10 @@ impl Driver {
             other => self.effects.begin(other),
         }
     }
+}
+
+fn removes_a_pod(change: &Change) -> bool {
+    matches!(change, Change::Delete(RecordKey::Pod(_)))
 }
 
 fn now(clock: &Clock) -> Now {

@@ -9,6 +9,7 @@ use crate::journal::Journal;
 use pinacle_core::effect::Effect;
 use pinacle_core::engine::{EngineCall, EngineFailure, FailureClass};
 use pinacle_core::event::{Event, Ticket};
+use pinacle_core::record::Record;
 use pinacle_protocol::{ApiError, ErrorKind, HostId, PodId};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -85,6 +86,18 @@ impl Effects {
     /// Breaks everything off that is still under way.
     pub(crate) async fn abandon(&mut self) {
         self.tasks.shutdown().await;
+        self.purposes.clear();
+        self.calls.clear();
+        self.looks.clear();
+    }
+
+    /// Keeps the secrets of these pods out of their journals.
+    pub(crate) fn set_secrets(&self, records: &[Record]) {
+        for record in records {
+            if let Record::Pod(pod) = record {
+                self.journal.set_secrets(&pod.id, pod.spec.secret_values());
+            }
+        }
     }
 
     /// Begins an effect.

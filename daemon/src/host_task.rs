@@ -15,7 +15,7 @@ use pinacle_protocol::{ApiError, ErrorKind, HostId, PodId};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::{Notify, mpsc, watch};
 
 /// Pause before the first new try.
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
@@ -34,6 +34,8 @@ pub(crate) struct HostTask {
     pub(crate) inputs: mpsc::Sender<Input>,
     /// Ends the pause before the next try.
     pub(crate) poke: Arc<Notify>,
+    /// Moves when the driver has forgotten what it knew of the host.
+    pub(crate) again: watch::Receiver<u64>,
     pub(crate) clock: Clock,
 }
 
@@ -42,8 +44,17 @@ impl HostTask {
     pub(crate) async fn run(self) {
         let mut pause = FIRST_PAUSE;
         let mut said: Option<ApiError> = None;
+        let mut again = self.again.clone();
         loop {
-            let error = match self.while_up(&mut said).await {
+            let up = tokio::select! {
+                up = self.while_up(&mut said) => up,
+                // Everything is said again, from the connection on.
+                Ok(()) = again.changed() => {
+                    said = None;
+                    continue;
+                }
+            };
+            let error = match up {
                 Ok(()) => return,
                 Err(Lost { failure, was_up }) => {
                     if was_up {
@@ -64,6 +75,7 @@ impl HostTask {
             tokio::select! {
                 () = self.clock.sleep(pause) => {}
                 () = self.poke.notified() => {}
+                Ok(()) = again.changed() => said = None,
                 () = self.inputs.closed() => return,
             }
             pause = (pause * 2).min(LONGEST_PAUSE);

@@ -17,6 +17,7 @@ pub mod image;
 pub mod journal;
 pub mod publish;
 pub mod rpc;
+mod sealed;
 pub mod settings;
 mod shell;
 pub mod store;
@@ -31,7 +32,6 @@ use engine::Engine;
 use events::EventHub;
 use host_task::HostTask;
 use journal::Journal;
-use pinacle_core::State;
 use pinacle_core::event::Now;
 use pinacle_core::record::Record;
 use pinacle_protocol::{HostId, OwnerId, PROTOCOL_VERSION, ServerInfo};
@@ -48,8 +48,10 @@ use tokio::task::JoinSet;
 const EXPORT_EVERY: Duration = Duration::from_secs(300);
 /// How long a host may take to clear up when the daemon ends, beside the calls under way.
 const CLOSE_LIMIT: Duration = Duration::from_secs(4);
-/// Pause between two sweeps of the journals.
-const SWEEP_EVERY: Duration = Duration::from_secs(3_600);
+/// Pause before the export that takes the place of those with deleted pods in them.
+const EXPORT_SOON: Duration = Duration::from_secs(2);
+/// Pause between two sweeps of the journals, in milliseconds.
+const SWEEP_EVERY_MS: u64 = 3_600_000;
 
 /// Everything the daemon needs from outside.
 pub struct Deps {
@@ -79,7 +81,7 @@ pub struct Deps {
 ///
 /// # Errors
 ///
-/// The store failed; nothing that was not stored was acknowledged.
+/// The store is gone for good; nothing that was not stored was acknowledged.
 pub async fn run(deps: Deps) -> Result<(), StoreError> {
     let Deps { listener, store, records, journal, engines, clock, owner, .. } = deps;
     let engines = Arc::new(engines);
@@ -89,16 +91,14 @@ pub async fn run(deps: Deps) -> Result<(), StoreError> {
         core.pool = pool;
     }
     let now = Now { wall: clock.now(), mono_ms: clock.monotonic_ms() };
-    for record in &records {
-        if let Record::Pod(pod) = record {
-            journal.set_secrets(&pod.id, pod.spec.secret_values());
-        }
-    }
-    let state = State::load(core, engines.keys().cloned(), records, now);
+    let loader = driver::Loader { hosts: engines.keys().cloned().collect(), settings: core };
     let events = Arc::new(EventHub::new(clock.random_u64()));
     let effects = effects::Effects::new(engines.clone(), journal.clone());
+    effects.set_secrets(&records);
+    let state = loader.load(records, loader.settings.seed, now);
+    let loaded = (loader, state);
     let (driver, handle) =
-        driver::Driver::new(state, store.clone(), clock.clone(), effects, events);
+        driver::Driver::new(loaded, store.clone(), clock.clone(), effects, events);
 
     let mut tasks = JoinSet::new();
     let mut pokes = BTreeMap::new();
@@ -110,6 +110,7 @@ pub async fn run(deps: Deps) -> Result<(), StoreError> {
             engine: engine.clone(),
             inputs: handle.inputs(),
             poke,
+            again: driver.again(),
             clock: clock.clone(),
         };
         tasks.spawn(task.run());
@@ -126,7 +127,7 @@ pub async fn run(deps: Deps) -> Result<(), StoreError> {
     };
     let serving = rpc::serve(listener, backend);
     let stop = deps.stop.clone();
-    // If the driver ends by itself the store has failed: everything else ends too.
+    // If the driver ends by itself the store is gone: everything else ends too.
     let driving = async {
         let result = driver.run(stop.triggered()).await;
         stop.trigger();
@@ -137,7 +138,15 @@ pub async fn run(deps: Deps) -> Result<(), StoreError> {
     tasks.shutdown().await;
     journal.sync_all().await;
     result?;
-    store.export().await
+    export(&store).await;
+    Ok(())
+}
+
+/// Writes an export. One that fails loses nothing: the commits since the last are kept.
+async fn export(store: &StoreHandle) {
+    if let Err(error) = store.export().await {
+        tracing::warn!(error = error.to_api().chain(), "cannot export the store");
+    }
 }
 
 /// Once the daemon is to end, has the engines clear away what is there for the daemon itself.
@@ -151,17 +160,19 @@ async fn close(engines: Arc<BTreeMap<HostId, Arc<dyn Engine>>>, stop: &StopSwitc
 }
 
 async fn housekeeping(store: StoreHandle, journal: Journal, clock: Clock) {
-    let mut since_sweep = SWEEP_EVERY;
+    let mut swept = None;
     loop {
-        if since_sweep >= SWEEP_EVERY {
+        let now = clock.monotonic_ms();
+        if swept.is_none_or(|at| now - at >= SWEEP_EVERY_MS) {
             journal.sweep().await;
-            since_sweep = Duration::ZERO;
+            swept = Some(now);
         }
-        clock.sleep(EXPORT_EVERY).await;
-        since_sweep += EXPORT_EVERY;
-        if let Err(error) = store.export().await {
-            tracing::warn!(error = error.to_api().chain(), "cannot export the store");
+        tokio::select! {
+            () = clock.sleep(EXPORT_EVERY) => {}
+            // Several deletions make one export.
+            () = store.export_wanted() => clock.sleep(EXPORT_SOON).await,
         }
+        export(&store).await;
     }
 }
 
@@ -175,5 +186,6 @@ fn server_info(owner: OwnerId, state_dir: PathBuf, clock: &Clock) -> ServerInfo 
         state_dir: state_dir.display().to_string(),
         started_at: clock.now(),
         executable: executable.display().to_string(),
+        trouble: None,
     }
 }

@@ -4,8 +4,8 @@
 //! the same with ten thousand pods as with ten.
 
 use crate::events::EventHub;
-use pinacle_core::State;
 use pinacle_core::record::PodRecord;
+use pinacle_core::{Changed, State};
 use pinacle_protocol::{
     Cursor, Event, ForeignPod, HostId, HostView, OperationId, OperationView, PodDetail, PodId,
     PodView, Revision, Slug, Timestamp,
@@ -90,9 +90,22 @@ impl Publisher {
     /// Publishes what changed since the last call, with an event for each change.
     pub(crate) fn publish(&mut self, state: &mut State, at: Timestamp) {
         let changed = state.take_changed();
-        if changed.is_empty() {
-            return;
+        if !changed.is_empty() {
+            self.publish_changed(state, changed, at);
         }
+    }
+
+    /// Publishes a state that was read anew, with an event for each difference.
+    pub(crate) fn publish_all(&mut self, state: &mut State, at: Timestamp) {
+        let mut changed = state.take_changed();
+        changed.pods.extend(self.current.pods.keys().chain(state.pod_ids()).cloned());
+        changed.hosts.extend(state.host_ids().cloned());
+        changed.operations.extend(self.current.operations.keys().cloned());
+        changed.operations.extend(state.operation_views().map(|view| view.id));
+        self.publish_changed(state, changed, at);
+    }
+
+    fn publish_changed(&mut self, state: &State, changed: Changed, at: Timestamp) {
         let next = Arc::make_mut(&mut self.current);
         let mut events = Vec::new();
         for id in changed.hosts {

@@ -26,6 +26,10 @@ pub struct ServerInfo {
     pub started_at: crate::Timestamp,
     /// Path of the executable, to tell two installations apart.
     pub executable: String,
+    /// Why nothing can be stored at present: requests for changes are refused with this
+    /// until it can.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trouble: Option<crate::ApiError>,
 }
 
 /// All pods and hosts at one moment.

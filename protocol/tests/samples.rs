@@ -260,6 +260,7 @@ pub(crate) fn server_info() -> ServerInfo {
         state_dir: "/home/ada/.local/state/pinacle".to_owned(),
         started_at: Timestamp(1_790_000_000_000),
         executable: "/usr/local/bin/pinacled".to_owned(),
+        trouble: None,
     }
 }
 

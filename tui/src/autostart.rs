@@ -79,6 +79,36 @@ pub async fn start(env: &Environment, paths: &Paths) -> Result<Client, ApiError>
     }
 }
 
+/// Has the installed daemon look at its settings, and says what is wrong with them.
+///
+/// # Errors
+///
+/// `invalid_request` with the daemon's words; as [`program`].
+pub fn check(session: &Session) -> Result<(), ApiError> {
+    let program = program(&session.env)?;
+    let output = command(&session.env, &session.paths, &program)
+        .arg("--check")
+        .stdin(Stdio::null())
+        .output();
+    let output = output.map_err(|e| {
+        unreachable(format!("{} cannot be started", program.display())).cause(e.to_string())
+    })?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    // An older build knows no such option, and says so in its own words.
+    if output.status.success() || said.contains("--check") {
+        return Ok(());
+    }
+    let mut error = ApiError::new(
+        ErrorKind::InvalidRequest,
+        "the daemon would not start again, so the one that runs is left alone",
+    )
+    .hint("mend what is said above and repeat this");
+    for line in said.lines().map(plain_line).filter(|line| !line.is_empty()) {
+        error = error.cause(line);
+    }
+    Err(error)
+}
+
 /// Finds the daemon's executable.
 ///
 /// # Errors
@@ -117,19 +147,25 @@ fn spawn(
     program: &std::path::Path,
     log: File,
 ) -> io::Result<Child> {
-    Command::new(program)
+    command(env, paths, program)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(log)
+        .process_group(0)
+        .spawn()
+}
+
+fn command(env: &Environment, paths: &Paths, program: &std::path::Path) -> Command {
+    let mut command = Command::new(program);
+    command
         .arg("--state-dir")
         .arg(&paths.state_dir)
         .arg("--socket")
         .arg(&paths.socket)
         .env_clear()
         .envs(env.all())
-        .current_dir("/")
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(log)
-        .process_group(0)
-        .spawn()
+        .current_dir("/");
+    command
 }
 
 fn not_started(paths: &Paths, child: &mut Child, log_start: u64) -> ApiError {

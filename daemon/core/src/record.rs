@@ -24,7 +24,8 @@ pub enum Record {
 }
 
 /// Names a stored thing.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum RecordKey {
     /// A pod.
     Pod(PodId),

@@ -2,8 +2,8 @@
 //! stands before them. A journal of any length is opened at its end this way.
 
 use super::JournalError;
-use super::files::{self, Segment, Stored};
-use super::read::{MAX_BYTES, MAX_RECORDS, Query, seq_of};
+use super::files::{self, Segment, Stored, Stretch, seq_of};
+use super::read::{MAX_BYTES, MAX_RECORDS, Query};
 use pinacle_protocol::{Cursor, JournalPage, JournalRecord, PodId};
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
@@ -56,18 +56,30 @@ impl Page {
         let mut lines = LinesBack { file, start: end, held: Vec::new() };
         while !self.is_full() {
             let Some(line) = lines.next()? else { break };
-            // A damaged line is not there any more as far as a reader can tell: the
-            // one before it shows the hole.
-            let Some(seq) = seq_of(&line).filter(|seq| *seq < self.oldest) else { continue };
-            let Ok(stored) = serde_json::from_slice::<Stored>(&line) else { continue };
-            self.missed += self.oldest - seq - 1;
-            self.oldest = seq;
-            if self.query.infra || !stored.infra {
-                self.bytes += line.len();
-                self.records.push(stored.record);
+            match files::look(&line) {
+                Stretch::Line(json) => self.take(json, line.len()),
+                // The one before it shows the hole.
+                Stretch::Damaged { whole, .. } => {
+                    whole.into_iter().rev().for_each(|json| self.take(json, json.len()));
+                }
             }
         }
         Ok(())
+    }
+
+    /// Takes one record, if it is older than all before.
+    fn take(&mut self, json: &[u8], length: usize) {
+        let Some(seq) = seq_of(json).filter(|seq| *seq < self.oldest) else { return };
+        let Ok(stored) = serde_json::from_slice::<Stored>(json) else { return };
+        if self.is_full() {
+            return;
+        }
+        self.missed += self.oldest - seq - 1;
+        self.oldest = seq;
+        if self.query.infra || !stored.infra {
+            self.bytes += length;
+            self.records.push(stored.record);
+        }
     }
 
     fn is_full(&self) -> bool {
@@ -146,7 +158,7 @@ pub(super) fn offset_behind(file: &mut File, seq: u64) -> io::Result<u64> {
         line.clear();
         let length = reader.read_until(b'\n', &mut line)?;
         let torn = line.last() != Some(&b'\n');
-        if torn || seq_of(&line).is_some_and(|found| found > seq) {
+        if torn || place_of(&line).is_some_and(|found| found > seq) {
             return Ok(low);
         }
         low += length as u64;
@@ -166,10 +178,18 @@ fn legible_from(file: &mut File, after: u64, before: u64) -> io::Result<Option<(
         if length == 0 {
             break;
         }
-        if let Some(seq) = seq_of(&line) {
+        if let Some(seq) = place_of(&line) {
             return Ok(Some((at, seq)));
         }
         at += length as u64;
     }
     Ok(None)
+}
+
+/// Returns the place of the first whole record of a line.
+fn place_of(line: &[u8]) -> Option<u64> {
+    match files::look(line) {
+        Stretch::Line(json) => seq_of(json),
+        Stretch::Damaged { whole, .. } => whole.first().and_then(|json| seq_of(json)),
+    }
 }

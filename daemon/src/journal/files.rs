@@ -1,13 +1,17 @@
 //! A pod's folder: segments named after their first record.
 
 use super::JournalError;
+use crate::sealed::{self, Line};
 use pinacle_protocol::{JournalEntry, JournalRecord, PodId};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
-use std::io;
+use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+
+/// What every line of a segment begins with, and what stands nowhere else in one.
+const BEGIN: &[u8] = b"{\"seq\":";
 
 /// A line of a segment: the record, and whether it is of an infrastructure
 /// command, so that a reader can tell without having seen the command's beginning.
@@ -17,6 +21,52 @@ pub(super) struct Stored {
     pub(super) record: JournalRecord,
     #[serde(default, rename = "i", skip_serializing_if = "std::ops::Not::not")]
     pub(super) infra: bool,
+}
+
+impl Stored {
+    /// Adds it to a buffer as a sealed line.
+    pub(super) fn push(&self, buffer: &mut Vec<u8>) {
+        let start = buffer.len();
+        // These types always serialise, and a buffer takes any bytes.
+        let _ = serde_json::to_writer(&mut *buffer, self);
+        sealed::seal(buffer, start);
+        buffer.push(b'\n');
+    }
+}
+
+/// What stands in a stretch of a segment that ends with a line's end or with the file.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Stretch<'a> {
+    /// One whole line.
+    Line(&'a [u8]),
+    /// Something is damaged: the lines in it that are whole all the same, and how many
+    /// lines it was at least.
+    Damaged { whole: Vec<&'a [u8]>, lines: u64 },
+}
+
+/// Takes a stretch apart. A record's place is believed only with a right checksum: one
+/// wrong digit in it would hide all records up to there.
+pub(super) fn look(stretch: &[u8]) -> Stretch<'_> {
+    let line = stretch.strip_suffix(b"\n").unwrap_or(stretch);
+    match sealed::open(line) {
+        Line::Whole(json) => Stretch::Line(json),
+        // Of a build that wrote no checksums.
+        Line::Plain(json) if serde_json::from_slice::<Stored>(json).is_ok() => Stretch::Line(json),
+        Line::Plain(_) | Line::Damaged => {
+            let lines = sealed::beginnings(stretch, BEGIN).count().max(1);
+            Stretch::Damaged {
+                whole: sealed::salvage(stretch, BEGIN).collect(),
+                lines: u64::try_from(lines).unwrap_or(u64::MAX),
+            }
+        }
+    }
+}
+
+/// Returns a record's place without reading the rest: every record begins with it.
+pub(super) fn seq_of(json: &[u8]) -> Option<u64> {
+    let digits = json.strip_prefix(BEGIN)?;
+    let end = digits.iter().position(|byte| !byte.is_ascii_digit())?;
+    std::str::from_utf8(&digits[..end]).ok()?.parse().ok()
 }
 
 /// One segment.
@@ -75,25 +125,53 @@ pub(super) fn open(folder: &Path, new_epoch: u64) -> io::Result<Found> {
     let mut found = Found { epoch, last: 0, open: BTreeMap::new(), segment: all.last().cloned() };
     // A command that printed nothing for two whole segments has long ended.
     for segment in all.iter().rev().take(2).rev() {
-        found.last = found.last.max(segment.first - 1);
+        found.last = found.last.max(segment.first.saturating_sub(1));
         let bytes = std::fs::read(&segment.path)?;
-        let whole = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
-        if whole < bytes.len() {
-            let length = u64::try_from(whole).map_err(io::Error::other)?;
-            OpenOptions::new().write(true).open(&segment.path)?.set_len(length)?;
-        }
-        for line in bytes[..whole].split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
-            match serde_json::from_slice::<Stored>(line) {
-                Ok(stored) => found.take(&stored),
-                // Damaged, and counted as missing by readers; its place is not given again.
-                Err(_) => found.last += 1,
+        let mut kept = 0;
+        for stretch in bytes.split_inclusive(|byte| *byte == b'\n') {
+            let ended = stretch.last() == Some(&b'\n');
+            let whole = found.take_stretch(stretch, ended);
+            if ended {
+                kept += stretch.len();
+            } else if whole {
+                // Only its end is damaged; a reader has seen it.
+                let mut file = OpenOptions::new().append(true).open(&segment.path)?;
+                file.write_all(b"\n")?;
+                kept = bytes.len();
             }
+        }
+        if kept < bytes.len() {
+            let length = u64::try_from(kept).map_err(io::Error::other)?;
+            OpenOptions::new().write(true).open(&segment.path)?.set_len(length)?;
         }
     }
     Ok(found)
 }
 
 impl Found {
+    /// Takes what stands in a stretch, and returns whether anything in it is whole.
+    fn take_stretch(&mut self, stretch: &[u8], ended: bool) -> bool {
+        match look(stretch) {
+            Stretch::Line(json) => {
+                if let Ok(stored) = serde_json::from_slice::<Stored>(json) {
+                    self.take(&stored);
+                }
+                true
+            }
+            Stretch::Damaged { whole, lines } => {
+                let before = self.last;
+                let stored = whole.iter().filter_map(|json| serde_json::from_slice(json).ok());
+                stored.for_each(|stored: Stored| self.take(&stored));
+                // What is damaged is counted as missing by readers; its place is not given
+                // again. A line that was never finished was seen by nobody.
+                if ended {
+                    self.last = self.last.max(before.saturating_add(lines));
+                }
+                !whole.is_empty()
+            }
+        }
+    }
+
     fn take(&mut self, stored: &Stored) {
         self.last = self.last.max(stored.record.seq);
         let at = stored.record.time.0;

@@ -8,10 +8,13 @@
 
 mod back;
 mod command;
+#[cfg(test)]
+mod damage;
 mod files;
 mod read;
 mod redact;
 mod shapes;
+mod sweep;
 #[cfg(test)]
 mod tests;
 mod writer;

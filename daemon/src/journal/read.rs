@@ -1,6 +1,6 @@
 //! Reading: a stretch of a pod's journal, from its files.
 
-use super::files::{self, Segment, Stored};
+use super::files::{self, Segment, Stored, Stretch};
 use super::{JournalError, back, lock};
 use pinacle_protocol::{Cursor, JournalPage, PodId};
 use std::collections::HashMap;
@@ -137,24 +137,39 @@ impl Page {
                 return Ok(Progress::More);
             }
             offset += u64::try_from(length).unwrap_or(0);
-            let Some(seq) = seq_of(&line) else { continue };
-            if seq <= self.last {
-                continue;
-            }
-            if seq > self.query.head.seq {
+            let end = (segment.first, offset);
+            let progress = match files::look(&line) {
+                Stretch::Line(json) => self.take(json, length, end),
+                // The next place that is legible shows the hole.
+                Stretch::Damaged { whole, .. } => {
+                    let taken = whole.into_iter().map(|json| self.take(json, json.len(), end));
+                    taken.last().unwrap_or(Progress::More)
+                }
+            };
+            if progress == Progress::Full {
                 return Ok(Progress::Full);
             }
-            // A damaged line is not in the files any more as far as a reader can tell:
-            // the next one that is legible shows the hole.
-            let Ok(stored) = serde_json::from_slice::<Stored>(&line) else { continue };
-            self.page.missed += seq - self.last - 1;
-            self.last = seq;
-            self.end = Some((segment.first, offset));
-            if self.query.infra || !stored.infra {
-                self.bytes += length;
-                self.page.records.push(stored.record);
-            }
         }
+    }
+
+    /// Takes one record, if it is one that was asked for.
+    fn take(&mut self, json: &[u8], length: usize, end: (u64, u64)) -> Progress {
+        let Some(seq) = files::seq_of(json) else { return Progress::More };
+        if seq <= self.last {
+            return Progress::More;
+        }
+        if seq > self.query.head.seq {
+            return Progress::Full;
+        }
+        let Ok(stored) = serde_json::from_slice::<Stored>(json) else { return Progress::More };
+        self.page.missed += seq - self.last - 1;
+        self.last = seq;
+        self.end = Some(end);
+        if self.query.infra || !stored.infra {
+            self.bytes += length;
+            self.page.records.push(stored.record);
+        }
+        Progress::More
     }
 
     fn is_full(&self) -> bool {
@@ -172,11 +187,4 @@ impl Page {
         self.page.at_end = self.last >= self.query.head.seq;
         self.page
     }
-}
-
-/// Returns a line's place without reading the rest: every line begins with it.
-pub(super) fn seq_of(line: &[u8]) -> Option<u64> {
-    let digits = line.strip_prefix(b"{\"seq\":")?;
-    let end = digits.iter().position(|byte| !byte.is_ascii_digit())?;
-    std::str::from_utf8(&digits[..end]).ok()?.parse().ok()
 }

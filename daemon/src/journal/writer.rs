@@ -4,6 +4,7 @@
 use super::JournalLimits;
 use super::command::Begun;
 use super::files::{self, Stored};
+use super::sweep::Ages;
 use crate::clock::Clock;
 use pinacle_protocol::{Cursor, JournalEntry, JournalRecord, PodId, Timestamp};
 use std::collections::{BTreeSet, HashMap};
@@ -12,7 +13,6 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, sync_channel};
-use std::time::{Duration, SystemTime};
 use tokio::sync::{mpsc, oneshot, watch};
 
 /// Commands of the queue put into one round of writes.
@@ -61,6 +61,7 @@ pub(super) struct Writer {
     /// Pods with something in their buffers.
     waiting: BTreeSet<PodId>,
     syncs: SyncSender<Arc<File>>,
+    ages: Ages,
 }
 
 struct PodFiles {
@@ -88,7 +89,8 @@ impl Writer {
                 let _ = file.sync_data();
             }
         });
-        Self { dir, limits, clock, pods: HashMap::new(), waiting: BTreeSet::new(), syncs }
+        let ages = Ages::read(&dir);
+        Self { dir, limits, clock, pods: HashMap::new(), waiting: BTreeSet::new(), syncs, ages }
     }
 
     pub(super) fn run(mut self, mut commands: mpsc::Receiver<Command>) {
@@ -200,9 +202,7 @@ impl Writer {
         let files = self.files(pod)?;
         files.last += 1;
         let record = JournalRecord { seq: files.last, time, entry };
-        // These types always serialise, and a buffer takes any bytes.
-        let _ = serde_json::to_writer(&mut files.buffer, &Stored { record, infra });
-        files.buffer.push(b'\n');
+        Stored { record, infra }.push(&mut files.buffer);
         files.buffered += 1;
         files.sync |= ends;
         let full = u64::try_from(files.buffer.len()).unwrap_or(u64::MAX) >= segment;
@@ -234,31 +234,9 @@ impl Writer {
         }
     }
 
-    /// Removes segments that are too old, and folders with nothing left in them.
     fn sweep(&mut self) {
-        let Ok(entries) = std::fs::read_dir(&self.dir) else { return };
-        let now = SystemTime::UNIX_EPOCH + Duration::from_millis(self.clock.now().0);
-        for folder in entries.flatten().map(|entry| entry.path()) {
-            let active = self.pods.values().find(|pod| pod.folder == folder);
-            let keep_newest = active.is_some();
-            let Ok(segments) = files::segments(&folder) else { continue };
-            let count = segments.len().saturating_sub(usize::from(keep_newest));
-            let mut left = segments.len();
-            for segment in segments.iter().take(count) {
-                let written = std::fs::metadata(&segment.path).and_then(|meta| meta.modified());
-                let age = written.ok().and_then(|at| now.duration_since(at).ok());
-                if age.is_some_and(|age| age > self.limits.keep)
-                    && std::fs::remove_file(&segment.path).is_ok()
-                {
-                    left -= 1;
-                }
-            }
-            if left == 0 && !keep_newest {
-                // Fails harmlessly for what is not a journal's folder.
-                let _ = std::fs::remove_file(folder.join("epoch"));
-                let _ = std::fs::remove_dir(&folder);
-            }
-        }
+        let open = self.pods.values().map(|pod| pod.folder.clone()).collect();
+        self.ages.sweep(&self.dir, &open, self.limits.keep, &self.clock);
     }
 }
 

@@ -79,7 +79,8 @@ fn wait_limit(context: &Context, wait_ms: u64) -> Duration {
 
 impl Pinacle for Handler {
     async fn server_info(self, _: Context) -> Result<ServerInfo, ApiError> {
-        Ok((*self.backend.info).clone())
+        let trouble = self.backend.driver.trouble();
+        Ok(ServerInfo { trouble, ..(*self.backend.info).clone() })
     }
 
     async fn inventory(self, _: Context) -> Result<Inventory, ApiError> {
@@ -194,8 +195,12 @@ impl Pinacle for Handler {
             published.operations.get(&id).is_none_or(|operation| operation.status.is_final())
         });
         // Whether it ended or the wait did, the answer is the operation as it is now.
-        let _ = tokio::time::timeout(limit, ended).await;
-        self.find_operation(&id)
+        let ended = tokio::time::timeout(limit, ended).await.is_ok();
+        match self.backend.driver.trouble() {
+            // It goes on when something can be stored again, and that may be long.
+            Some(trouble) if !ended => Err(trouble),
+            _ => self.find_operation(&id),
+        }
     }
 
     async fn events_since(

@@ -1,7 +1,9 @@
 //! The thread that owns the store: its calls block on the disk.
 
-use super::{Change, Durability, Store, StoreError};
-use tokio::sync::{mpsc, oneshot};
+use super::{Change, Durability, Record, Store, StoreError};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use tokio::sync::{Notify, mpsc, oneshot};
 
 /// Commits that may wait; the driver makes one at a time, the housekeeping another.
 const QUEUE: usize = 8;
@@ -9,16 +11,27 @@ const QUEUE: usize = 8;
 enum Command {
     Commit(Vec<Change>, Durability, oneshot::Sender<Result<(), StoreError>>),
     Export(oneshot::Sender<Result<(), StoreError>>),
+    Reopen(oneshot::Sender<Result<Vec<Record>, StoreError>>),
 }
 
 /// A way to the store's thread. Cheap to clone; the thread ends with the last one.
 #[derive(Debug, Clone)]
-pub struct StoreHandle(mpsc::Sender<Command>);
+pub struct StoreHandle {
+    commands: mpsc::Sender<Command>,
+    /// Notified when an export should not wait for its time.
+    export_wanted: Arc<Notify>,
+}
 
 impl std::fmt::Debug for Command {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Command")
     }
+}
+
+/// The database library panics on some kinds of trouble with its disk: then what was
+/// asked has failed, and the store is opened again.
+fn guarded<T>(ask: impl FnOnce() -> Result<T, StoreError>) -> Result<T, StoreError> {
+    catch_unwind(AssertUnwindSafe(ask)).unwrap_or(Err(StoreError::GaveUp))
 }
 
 impl StoreHandle {
@@ -30,13 +43,15 @@ impl StoreHandle {
                 // Whoever asked may have gone away; what was asked is done all the same.
                 match command {
                     Command::Commit(changes, durability, done) => {
-                        drop(done.send(store.commit(&changes, durability)));
+                        let commit = || store.commit(&changes, durability);
+                        drop(done.send(guarded(commit)));
                     }
-                    Command::Export(done) => drop(done.send(store.export())),
+                    Command::Export(done) => drop(done.send(guarded(|| store.export()))),
+                    Command::Reopen(done) => drop(done.send(guarded(|| store.reopen()))),
                 }
             }
         });
-        Self(sender)
+        Self { commands: sender, export_wanted: Arc::default() }
     }
 
     /// Stores changes; see [`Store::commit`]. Dropping the future does not take them back.
@@ -52,6 +67,15 @@ impl StoreHandle {
         self.ask(|done| Command::Commit(changes, durability, done)).await
     }
 
+    /// Begins again after a failure; see [`Store::reopen`].
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`]; ask again later.
+    pub async fn reopen(&self) -> Result<Vec<Record>, StoreError> {
+        self.ask(Command::Reopen).await
+    }
+
     /// Writes an export if anything changed; see [`Store::export`].
     ///
     /// # Errors
@@ -61,12 +85,23 @@ impl StoreHandle {
         self.ask(Command::Export).await
     }
 
-    async fn ask(
+    /// Says that old exports hold what should be gone: whoever waits for
+    /// [`StoreHandle::export_wanted`] writes a new one.
+    pub fn want_export(&self) {
+        self.export_wanted.notify_one();
+    }
+
+    /// Waits until an export is wanted. Cancel safe.
+    pub async fn export_wanted(&self) {
+        self.export_wanted.notified().await;
+    }
+
+    async fn ask<T>(
         &self,
-        command: impl FnOnce(oneshot::Sender<Result<(), StoreError>>) -> Command,
-    ) -> Result<(), StoreError> {
+        command: impl FnOnce(oneshot::Sender<Result<T, StoreError>>) -> Command,
+    ) -> Result<T, StoreError> {
         let (done, answer) = oneshot::channel();
-        self.0.send(command(done)).await.map_err(|_| StoreError::Stopped)?;
+        self.commands.send(command(done)).await.map_err(|_| StoreError::Stopped)?;
         answer.await.unwrap_or(Err(StoreError::Stopped))
     }
 }

@@ -68,9 +68,34 @@ pub enum StoreError {
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// Another process has the database open, one that does not honour our lock.
+    #[error(
+        "the database {path} is open in another process; see with `fuser -v {path}/db` which, and end it"
+    )]
+    DatabaseInUse {
+        /// Which.
+        path: PathBuf,
+        /// What the database library says.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// The owner id cannot be read, and no database knows it.
+    #[error(
+        "the file {path} is damaged, and there is no database to restore it from; write into it what stands behind `dev.pinacle.owner` in `docker inspect` of one of your pods' containers, or remove the file to begin without them"
+    )]
+    OwnerDamaged {
+        /// Which.
+        path: PathBuf,
+        /// What is wrong with it.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
     /// A record cannot be turned into bytes.
     #[error("cannot encode a record")]
     Encode(#[source] serde_json::Error),
+    /// The database library panicked.
+    #[error("the database gave up; see whether its disk is full or broken")]
+    GaveUp,
     /// The store's thread has ended.
     #[error("the store has stopped")]
     Stopped,
@@ -79,6 +104,9 @@ pub enum StoreError {
 impl StoreError {
     /// Returns it in the shape every error has for clients.
     pub fn to_api(&self) -> ApiError {
-        ApiError::from_error(ErrorKind::Storage, self)
+        ApiError::from_error(ErrorKind::Storage, self).hint(
+            "make room on the disk of the state directory, or mend it; the daemon goes on by \
+             itself as soon as it can write there",
+        )
     }
 }

@@ -33,7 +33,13 @@ pub(super) fn take(dir: &Path) -> Result<LockGuard, StoreError> {
         }
         Err(TryLockError::Error(source)) => return Err(failed(source)),
     }
-    file.set_len(0).and_then(|()| file.rewind()).map_err(failed)?;
-    writeln!(file, "{}", std::process::id()).map_err(failed)?;
+    // The number is for people; a full disk that takes none keeps nobody out.
+    let written = file
+        .set_len(0)
+        .and_then(|()| file.rewind())
+        .and_then(|()| writeln!(file, "{}", std::process::id()));
+    if let Err(error) = written {
+        tracing::warn!(%error, "cannot write the process id into {}", path.display());
+    }
     Ok(LockGuard { _file: file })
 }

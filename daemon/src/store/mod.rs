@@ -1,15 +1,25 @@
 //! What the daemon must not forget: records behind a trait, sled behind that.
 //!
-//! Rules: values are small JSON envelopes with a version; a commit is atomic and
-//! flushed before it is acknowledged; what cannot be read is set aside, never
-//! overwritten, and the newest export is restored in its place.
+//! Rules: values are small JSON envelopes with a version and a checksum; a commit is
+//! atomic, and written twice before it is acknowledged: as a line beside the newest
+//! export, which is synced, and into the database. What cannot be read is set
+//! aside, never overwritten, and the export with the lines since takes its place. A store
+//! that cannot be written is opened again when there is room.
 
 pub mod actor;
+mod changes;
+#[cfg(test)]
+mod damage;
+mod database;
 mod error;
 mod export;
+#[cfg(test)]
+mod full_disk;
 mod lock;
 pub mod memory;
 pub mod owner;
+#[cfg(test)]
+mod power_cut;
 mod records;
 mod sled;
 #[cfg(test)]
@@ -19,7 +29,7 @@ pub use actor::StoreHandle;
 pub use error::StoreError;
 pub use lock::LockGuard;
 pub use pinacle_core::record::{Change, Durability, Record, RecordKey};
-pub use sled::SledStore;
+pub use sled::{Found, SledStore};
 
 use crate::clock::Clock;
 use pinacle_protocol::OwnerId;
@@ -34,7 +44,7 @@ pub trait Store: Send + 'static {
     ///
     /// # Errors
     ///
-    /// [`StoreError`]; the daemon then stops, because it can promise nothing more.
+    /// [`StoreError`]; nothing more is stored until [`Store::reopen`] has succeeded.
     fn commit(&mut self, changes: &[Change], durability: Durability) -> Result<(), StoreError>;
 
     /// Writes everything into a file of its own, if anything changed since the last time.
@@ -43,6 +53,14 @@ pub trait Store: Send + 'static {
     ///
     /// [`StoreError`]; nothing is lost by it.
     fn export(&mut self) -> Result<(), StoreError>;
+
+    /// Begins again after a failure: *Ok* means that commits can be stored again, and
+    /// returns what is stored, which is everything that was acknowledged.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when it still cannot be written; nothing is lost by asking again.
+    fn reopen(&mut self) -> Result<Vec<Record>, StoreError>;
 }
 
 /// A store that was opened, and all that comes with it.
@@ -55,36 +73,51 @@ pub struct Opened {
     pub owner: OwnerId,
     /// What had to be done because the database could not be read.
     pub recovered: Option<Recovery>,
+    /// Why nothing can be stored at present; what was stored is in `records`.
+    pub unwritable: Option<StoreError>,
     /// Keeps other daemons out for as long as it lives.
     pub lock: LockGuard,
 }
 
-/// A database that could not be read, and what took its place.
+/// Something that could not be read, and what took its place.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Recovery {
-    /// Where the unreadable one is now.
-    pub moved_to: PathBuf,
-    /// The export that was restored, if there was a legible one.
+    /// Why the database could not be read; `None` when it could.
+    pub reason: Option<String>,
+    /// Where the unreadable database is now.
+    pub moved_to: Option<PathBuf>,
+    /// The export that was used, if there was a legible one.
     pub restored: Option<PathBuf>,
-    /// Records that could not be read.
-    pub unreadable: usize,
-    /// Why.
-    pub reason: String,
+    /// What is damaged or missing in the exports and the commits beside them.
+    pub flaws: Vec<String>,
 }
 
 impl fmt::Display for Recovery {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "the database could not be read ({}) and is kept at {}; ",
-            self.reason,
-            self.moved_to.display()
-        )?;
-        match &self.restored {
-            Some(export) => write!(f, "the export {} was restored", export.display())?,
-            None => write!(f, "there was no export to restore")?,
+        let damage = self.flaws.join(", ");
+        let Some(reason) = &self.reason else {
+            return write!(f, "a copy of the records was damaged ({damage}) and is made anew");
+        };
+        write!(f, "the database could not be read ({reason})")?;
+        if let Some(moved_to) = &self.moved_to {
+            write!(f, " and is kept at {}, for you to remove", moved_to.display())?;
         }
-        write!(f, "; pods that are missing now are found by their labels")
+        match &self.restored {
+            Some(export) if self.flaws.is_empty() => {
+                write!(f, "; everything is restored from {}", export.display())
+            }
+            Some(export) => write!(
+                f,
+                "; {} was restored, which is damaged too ({damage}); pods that are missing now \
+                 are found by their labels",
+                export.display()
+            ),
+            None => write!(
+                f,
+                "; there was no export to restore; pods that are missing now are found by their \
+                 labels"
+            ),
+        }
     }
 }
 
@@ -97,10 +130,11 @@ impl fmt::Display for Recovery {
 pub fn open(state_dir: &Path, clock: &Clock) -> Result<Opened, StoreError> {
     prepare(state_dir)?;
     let lock = lock::take(state_dir)?;
-    let owner = owner::load_or_create(state_dir, clock)?;
-    let (store, records, recovered) = SledStore::open(state_dir, clock.clone())?;
+    let settle = |known: Option<&OwnerId>| owner::settle(state_dir, known, clock);
+    let (store, found) = SledStore::open(state_dir, clock.clone(), settle)?;
+    let Found { records, owner, recovered, unwritable } = found;
     let handle = StoreHandle::new(Box::new(store));
-    Ok(Opened { handle, records, owner, recovered, lock })
+    Ok(Opened { handle, records, owner, recovered, unwritable, lock })
 }
 
 /// Makes the directory, for its owner alone, and refuses one that is another user's.

@@ -13,7 +13,7 @@ use std::process::{Command, Stdio};
 /// Set for a process that this test starts and kills.
 const CHILD: &str = "PINACLE_STORE_TEST_CHILD";
 
-fn operation(n: u64, note: &str) -> Record {
+pub(super) fn operation(n: u64, note: &str) -> Record {
     let token = format!("{n:0>16}");
     Record::Operation(Box::new(OperationRecord {
         id: OperationId::new(token).expect("an id"),
@@ -33,12 +33,23 @@ fn operation(n: u64, note: &str) -> Record {
     }))
 }
 
-fn put(n: u64, note: &str) -> Change {
+pub(super) fn put(n: u64, note: &str) -> Change {
     Change::Put(operation(n, note))
 }
 
-fn open_dir(dir: &Path) -> (SledStore, Vec<Record>, Option<Recovery>) {
-    SledStore::open(dir, Clock::system()).expect("the store opens")
+fn owner() -> OwnerId {
+    OwnerId::new("0wn3r00000000000").expect("an id")
+}
+
+pub(super) fn try_open(dir: &Path) -> Result<(SledStore, Found), StoreError> {
+    let settle = |known: Option<&OwnerId>| Ok(known.cloned().unwrap_or_else(owner));
+    SledStore::open(dir, Clock::system(), settle)
+}
+
+pub(super) fn open_dir(dir: &Path) -> (SledStore, Vec<Record>, Option<Recovery>) {
+    let (store, found) = try_open(dir).expect("the store opens");
+    assert!(found.unwritable.is_none(), "{:?}", found.unwritable);
+    (store, found.records, found.recovered)
 }
 
 #[test]
@@ -76,7 +87,8 @@ fn a_damaged_database_is_set_aside_and_the_export_restored() {
     }
     let (mut store, records, recovered) = open_dir(dir.path());
     let recovery = recovered.expect("a recovery");
-    assert!(recovery.moved_to.exists() && recovery.restored.is_some(), "{recovery}");
+    let aside = recovery.moved_to.as_ref().expect("it is kept");
+    assert!(aside.exists() && recovery.restored.is_some(), "{recovery}");
     assert_eq!(records, [operation(1, "exported")]);
     store.commit(&[put(2, "goes on")], Durability::Sync).expect("committed");
 }
@@ -109,7 +121,7 @@ fn a_newer_database_is_refused_and_left_alone() {
         meta.insert("format", 7_u32.to_be_bytes().to_vec()).expect("inserted");
         db.flush().expect("flushed");
     }
-    match SledStore::open(dir.path(), Clock::system()) {
+    match try_open(dir.path()) {
         Err(StoreError::Newer { found: 7, .. }) => {}
         Err(other) => panic!("{other}"),
         Ok(_) => panic!("it opened"),
@@ -138,32 +150,44 @@ fn a_state_directory_made_by_hand_is_closed_to_others() {
 }
 
 #[test]
-fn the_owner_id_stays_and_a_damaged_one_is_refused() {
+fn the_owner_id_stays_and_a_damaged_one_is_restored_or_refused() {
     let dir = tempfile::tempdir().expect("a directory");
-    let first = owner::load_or_create(dir.path(), &Clock::system()).expect("an owner");
-    let again = owner::load_or_create(dir.path(), &Clock::system()).expect("an owner");
+    let clock = Clock::system();
+    let first = owner::settle(dir.path(), None, &clock).expect("an owner");
+    let again = owner::settle(dir.path(), None, &clock).expect("an owner");
     assert_eq!(first, again);
+    for damage in ["??", "", "aaaaaaaaaaaaaaaa\n"] {
+        std::fs::write(dir.path().join("owner"), damage).expect("written");
+        let restored = owner::settle(dir.path(), Some(&first), &clock).expect("restored");
+        assert_eq!(restored, first, "{damage:?}");
+        assert_eq!(owner::settle(dir.path(), None, &clock).expect("an owner"), first);
+    }
     std::fs::write(dir.path().join("owner"), "??").expect("written");
-    assert!(owner::load_or_create(dir.path(), &Clock::system()).is_err());
+    let refused = owner::settle(dir.path(), None, &clock).expect_err("nothing to restore it from");
+    assert!(refused.to_string().contains("dev.pinacle.owner"), "{refused}");
 }
 
 #[test]
 fn ten_exports_are_kept_and_a_torn_one_is_read_as_far_as_it_goes() {
     let dir = tempfile::tempdir().expect("a directory");
-    let exports = dir.path().join("export");
-    for n in 0..13 {
-        export::write(&exports, &[operation(n, "a"), operation(n + 100, "b")], &Clock::system())
-            .expect("written");
+    {
+        let (mut store, ..) = open_dir(dir.path());
+        for n in 0..13 {
+            store.commit(&[put(n, "a")], Durability::Flush).expect("committed");
+            store.export().expect("exported");
+        }
     }
-    let mut files: Vec<_> =
-        std::fs::read_dir(&exports).expect("listed").flatten().map(|e| e.path()).collect();
-    files.sort();
-    assert_eq!(files.len(), 10);
-    let newest = files.last().expect("a file");
+    let exports = export::list(&dir.path().join("export"));
+    assert_eq!(exports.len(), 10);
+    let (number, newest) = exports.last().expect("a file");
     let bytes = std::fs::read(newest).expect("read");
     std::fs::write(newest, &bytes[..bytes.len() - 5]).expect("torn");
-    let (_, records, unreadable) = export::newest(&exports).expect("an export");
-    assert_eq!((records, unreadable), (vec![operation(12, "a")], 1));
+    let export = export::read(*number, newest).expect("an export");
+    assert_eq!((export.records.len(), export.unreadable), (12, 1));
+    // The one before it, and what was committed since, have everything.
+    std::fs::remove_dir_all(dir.path().join("db")).expect("removed");
+    let (_, records, recovered) = open_dir(dir.path());
+    assert_eq!(records.len(), 13, "{recovered:?}");
 }
 
 /// The child of the next test: commits for ever and says what is committed.
@@ -235,60 +259,4 @@ proptest! {
         let (_, records, _) = open_dir(dir.path());
         prop_assert_eq!(records, model.into_values().collect::<Vec<_>>());
     }
-}
-
-/// A file system with little room, for as long as it lives.
-struct SmallDisk(PathBuf);
-
-impl SmallDisk {
-    fn mount(dir: &Path) -> Self {
-        let mounted = Command::new("mount")
-            .args(["-t", "tmpfs", "-o", "size=4m", "tmpfs"])
-            .arg(dir)
-            .status()
-            .expect("mount runs");
-        assert!(mounted.success(), "a small file system needs root");
-        Self(dir.to_owned())
-    }
-}
-
-impl Drop for SmallDisk {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").arg("-l").arg(&self.0).status();
-    }
-}
-
-#[test]
-fn a_full_disk_is_an_error_and_loses_nothing_acknowledged() {
-    let dir = tempfile::tempdir().expect("a directory");
-    let _disk = SmallDisk::mount(dir.path());
-    let ballast = dir.path().join("ballast");
-    std::fs::write(&ballast, vec![0; 1 << 20]).expect("written");
-    let mut acknowledged = 0;
-    {
-        let (mut store, ..) = open_dir(dir.path());
-        let mut random = 1_u64;
-        let refused = (0..2_000).find_map(|n| {
-            // What compresses would not fill the disk.
-            let noise: String = (0..2_000)
-                .map(|_| {
-                    random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-                    char::from(b'a' + u8::try_from(random >> 59).expect("five bits") % 26)
-                })
-                .collect();
-            match store.commit(&[put(n, &noise)], Durability::Sync) {
-                Ok(()) => {
-                    acknowledged += 1;
-                    None
-                }
-                Err(error) => Some(error),
-            }
-        });
-        let refused = refused.expect("four megabytes are full at some time");
-        assert!(refused.to_api().message.contains("disk"), "{refused}");
-    }
-    std::fs::remove_file(&ballast).expect("removed");
-    let (_, records, recovered) = open_dir(dir.path());
-    assert_eq!(recovered, None);
-    assert!(records.len() >= acknowledged, "{acknowledged} acknowledged, {} there", records.len());
 }

@@ -8,6 +8,15 @@ use std::time::Duration;
 /// Where a test's wall clock begins: some day in 2026.
 const START_WALL_MS: u64 = 1_790_000_000_000;
 
+/// Returns how far the date is off, in milliseconds: the number in the file that
+/// `PINACLE_DATE_OFFSET` names. Read each time, so that the date can jump.
+pub(crate) fn date_offset_ms() -> i64 {
+    static FILE: std::sync::OnceLock<Option<std::path::PathBuf>> = std::sync::OnceLock::new();
+    let file = FILE.get_or_init(|| std::env::var_os("PINACLE_DATE_OFFSET").map(Into::into));
+    let text = file.as_ref().and_then(|file| std::fs::read_to_string(file).ok());
+    text.and_then(|text| text.trim().parse().ok()).unwrap_or(0)
+}
+
 /// A clock in the test's hands. Clones share it.
 #[derive(Debug, Clone)]
 pub struct ManualTime(Arc<Parts>);

@@ -5,7 +5,10 @@ mod calls;
 mod clock;
 mod engine;
 mod seen;
+mod store;
 mod world;
 
 pub use clock::ManualTime;
+pub(crate) use clock::date_offset_ms;
 pub use engine::{CallKind, FAKE_IMAGE, FakeEngine, Fault, Moment, Recorded};
+pub use store::FlakyStore;

@@ -6,6 +6,7 @@
 
 mod calls;
 mod connections;
+mod full_disk;
 mod pty;
 mod rig;
 mod streams;

@@ -6,7 +6,7 @@ use pinacle_daemon::engine::Engine;
 use pinacle_daemon::journal::{Journal, JournalLimits};
 use pinacle_daemon::settings::Settings;
 use pinacle_daemon::store::memory::MemStore;
-use pinacle_daemon::store::{StoreError, StoreHandle};
+use pinacle_daemon::store::{Store, StoreError, StoreHandle};
 use pinacle_daemon::testing::FakeEngine;
 use pinacle_daemon::{Deps, rpc, run};
 use pinacle_protocol::wire::{self, StreamReader};
@@ -39,6 +39,10 @@ impl Daemon {
     }
 
     pub(crate) async fn start_with(engine: FakeEngine) -> Self {
+        Self::start_on(engine, MemStore::default()).await
+    }
+
+    pub(crate) async fn start_on(engine: FakeEngine, store: impl Store) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let clock = Clock::system();
         let journal =
@@ -48,7 +52,7 @@ impl Daemon {
         let stop = StopSwitch::default();
         let deps = Deps {
             listener: rpc::listen(&dir.path().join("s")).unwrap(),
-            store: StoreHandle::new(Box::new(MemStore::default())),
+            store: StoreHandle::new(Box::new(store)),
             records: Vec::new(),
             journal: journal.clone(),
             engines: BTreeMap::from([(HostId::local(), shared)]),

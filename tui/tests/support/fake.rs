@@ -199,6 +199,7 @@ impl Pinacle for Fake {
             state_dir: "/state".to_owned(),
             started_at: Timestamp(views::T0),
             executable: "/usr/bin/pinacled".to_owned(),
+            trouble: None,
         })
     }
 

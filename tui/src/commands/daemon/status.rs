@@ -64,5 +64,14 @@ pub fn print(session: &mut Session, server: ServerInfo) -> Result<(), Failure> {
         server.owner,
         server.protocol,
     );
-    session.console.write(text.as_bytes())
+    session.console.write(text.as_bytes())?;
+    match server.trouble {
+        Some(trouble) => {
+            let line = format!("  trouble     {}", trouble.chain());
+            session.console.line(&crate::sanitize::plain_line(&line))?;
+            let hint = trouble.hint.map(|hint| format!("  next step   {hint}"));
+            hint.map_or(Ok(()), |hint| session.console.line(&crate::sanitize::plain_line(&hint)))
+        }
+        None => Ok(()),
+    }
 }
