@@ -158,3 +158,36 @@ fn a_restart_with_wrong_settings_leaves_the_daemon_running() {
     let status = daemon.ok(&["daemon", "status", "--json"]).json();
     assert_eq!(status["pid"], pid, "the same one still runs");
 }
+
+#[test]
+fn a_state_directory_of_another_user_or_with_too_long_a_name_is_refused() {
+    let daemon = Daemon::prepare(PROGRAMS, "");
+    let nobody = Some(65_534);
+    std::os::unix::fs::chown(daemon.state(), nobody, nobody).expect("given away");
+    let said = refused(&daemon).stderr;
+    assert!(said.contains("belongs to user 65534") && said.contains("--state-dir"), "{said}");
+
+    let long = daemon.dir().join("x".repeat(120));
+    let ran: Ran = daemon
+        .client()
+        .env("PINACLE_STATE_DIR", &long)
+        .args(["ls", "--json"])
+        .output()
+        .expect("it runs")
+        .into();
+    assert_ne!(ran.code, 0, "{ran:#?}");
+    assert!(ran.stderr.contains("--socket"), "{ran:#?}");
+    assert!(!long.exists(), "nothing is made there");
+
+    // Without a home there is one place, and whether it can be used is said with its name.
+    let ran: Ran = daemon
+        .client()
+        .env_remove("PINACLE_STATE_DIR")
+        .env_remove("HOME")
+        .env_remove("XDG_STATE_HOME")
+        .args(["daemon", "status", "--json"])
+        .output()
+        .expect("it runs")
+        .into();
+    assert!(ran.stdout.contains("/var/lib/pinacle/pinacled.sock"), "{ran:#?}");
+}

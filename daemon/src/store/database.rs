@@ -22,10 +22,17 @@ const CACHE: u64 = 8 * 1024 * 1024;
 
 pub(super) type OpenError = Box<dyn std::error::Error + Send + Sync>;
 
-/// An open database.
-pub(super) struct Database {
-    pub(super) db: ::sled::Db,
-    pub(super) tree: ::sled::Tree,
+/// An open database. The library panics where it cannot sync at its end: that is caught,
+/// because whoever drops it has already been told.
+pub(super) struct Database(Option<(::sled::Db, ::sled::Tree)>);
+
+impl Drop for Database {
+    fn drop(&mut self) {
+        let open = self.0.take();
+        if catch_unwind(AssertUnwindSafe(|| drop(open))).is_err() {
+            tracing::warn!("the database could not be closed; what was acknowledged is in its log");
+        }
+    }
 }
 
 /// What an open database holds.
@@ -96,7 +103,7 @@ fn open_once(path: &Path) -> Result<(Database, Contents), Trouble> {
         let tree = db.open_tree("records")?;
         let pairs = tree.iter().map(|pair| pair.map(|(k, v)| (k.to_vec(), v.to_vec())));
         let pieces = pairs.collect::<Result<Vec<_>, ::sled::Error>>()?;
-        Ok((Database { db, tree }, format, owner, pieces))
+        Ok((Database(Some((db, tree))), format, owner, pieces))
     };
     let (database, format, owner, pieces) = match catch_unwind(AssertUnwindSafe(open)) {
         Ok(Ok(read)) => read,
@@ -140,9 +147,18 @@ fn check_format(format: Option<&[u8]>, path: &Path) -> Result<(), Trouble> {
 }
 
 impl Database {
+    fn parts(&self) -> &(::sled::Db, ::sled::Tree) {
+        self.0.as_ref().expect("taken by Drop alone")
+    }
+
+    pub(super) fn tree(&self) -> &::sled::Tree {
+        &self.parts().1
+    }
+
     /// Writes down the format and the owner, where they are not there yet.
     pub(super) fn sign(&self, owner: &OwnerId) -> Result<(), OpenError> {
-        let meta = self.db.open_tree("meta")?;
+        let (db, _) = self.parts();
+        let meta = db.open_tree("meta")?;
         let format = FORMAT.to_be_bytes();
         if meta.get("format")?.as_deref() != Some(&format[..]) {
             meta.insert("format", format.to_vec())?;
@@ -156,14 +172,15 @@ impl Database {
 
     /// Makes changes, all or none.
     pub(super) fn apply(&self, batch: ::sled::Batch) -> Result<(), OpenError> {
-        self.tree.apply_batch(batch)?;
-        self.db.flush()?;
+        let (db, tree) = self.parts();
+        tree.apply_batch(batch)?;
+        db.flush()?;
         Ok(())
     }
 
     /// Reads every record.
     pub(super) fn read(&self) -> Result<Decoded, OpenError> {
-        let pairs = self.tree.iter().map(|pair| pair.map(|(k, v)| (k.to_vec(), v.to_vec())));
+        let pairs = self.tree().iter().map(|pair| pair.map(|(k, v)| (k.to_vec(), v.to_vec())));
         Ok(decode(pairs.collect::<Result<Vec<_>, _>>()?.into_iter()))
     }
 }

@@ -326,7 +326,7 @@ fn difference(database: &Database, records: &[Record], number: u64) -> Result<Pr
         }
     }
     let mut batch = ::sled::Batch::default();
-    for pair in &database.tree {
+    for pair in database.tree() {
         let (key, old) = pair?;
         let name = String::from_utf8_lossy(&key);
         match wanted.get(&*name) {
@@ -354,7 +354,7 @@ fn batch(database: &Database, changes: &[Change], number: u64) -> Result<Prepare
             Err(error) => return Ok(Err(error)),
         };
         // A record that got smaller leaves pieces behind.
-        for old in database.tree.scan_prefix(prefix(&key)).keys() {
+        for old in database.tree().scan_prefix(prefix(&key)).keys() {
             let old = old?;
             if !pieces.iter().any(|(key, _)| key.as_bytes() == old.as_ref()) {
                 batch.remove(old);

@@ -153,8 +153,10 @@ fn what_happened_is_written_on_a_key_and_shown_again_without_secrets() {
 fn make_older(daemon: &mut Daemon) {
     const HOUR_MS: u64 = 60 * 60 * 1_000;
     daemon.terminate();
-    let opened = SledStore::open(&daemon.state(), Clock::system());
-    let (mut store, records, _) = opened.expect("the daemon's records");
+    let owner = |known: Option<&pinacle_protocol::OwnerId>| Ok(known.cloned().expect("an owner"));
+    let opened = SledStore::open(&daemon.state(), Clock::system(), owner);
+    let (mut store, found) = opened.expect("the daemon's records");
+    let records = found.records;
     let earlier = |time: Timestamp| Timestamp(time.0 - HOUR_MS);
     let older = records.into_iter().filter_map(|record| match record {
         Record::Pod(mut pod) => {
