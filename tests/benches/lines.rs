@@ -440,7 +440,9 @@ impl Many<'_> {
             return Ok(None);
         }
         let mut began = None;
-        let at = screen.wait(FLOOD_LIMIT, |screen| {
+        // A tenth of the lines gets a share of the patience.
+        let limit = if self.lines < 1_000_000 { FLOOD_LIMIT / 4 } else { FLOOD_LIMIT };
+        let at = screen.wait(limit, |screen| {
             began = number_behind(&screen.contents(), END);
             began.is_some()
         });
