@@ -60,7 +60,8 @@ pub(super) enum Answer {
 const WORDS: &[(&str, Answer)] = &[
     ("pool overlaps with other one", Answer::SubnetTaken),
     ("networks have overlapping", Answer::SubnetTaken),
-    ("networks have same bridge name", Answer::NameTaken),
+    // Only a network of the same pod has it: one that the engine made after it was given up.
+    ("networks have same bridge name", Answer::Passing),
     // In full the words are about a port; alone they are about the fixed address of a
     // container whose predecessor is still being taken off the network.
     ("bind: address already in use", Answer::PortTaken),
@@ -112,7 +113,11 @@ pub(super) fn read(error: &Error) -> Answer {
         Error::HyperLegacyError { .. }
         | Error::HyperResponseError { .. }
         | Error::IOError { .. }
-        | Error::HttpClientError { .. } => Answer::LinkLost,
+        | Error::HttpClientError { .. }
+        // It answered, but nobody can say what: the same as not having heard it.
+        | Error::JsonDataError { .. }
+        | Error::JsonSerdeError { .. }
+        | Error::StrParseError { .. } => Answer::LinkLost,
         _ => Answer::Refused,
     }
 }
@@ -246,7 +251,13 @@ pub(super) fn retryable(message: impl Into<String>) -> EngineFailure {
     }
 }
 
-/// Makes the failure of something found under our name that is not ours.
+/// Says why something stays where the pod's own was to be stopped or removed: it is not the
+/// pod's, which therefore has none.
+pub(super) fn left_alone(what: &str, name: &str) -> String {
+    format!("the {what} {name} on the host was not made for this pod and is left alone")
+}
+
+/// Makes the failure of something that the pod needs and that is another's.
 pub(super) fn not_ours(what: &str, name: &str) -> EngineFailure {
     let error = ApiError::new(
         ErrorKind::Conflict,

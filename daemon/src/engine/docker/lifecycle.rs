@@ -1,13 +1,15 @@
 //! Starting, stopping, renaming, changing and removing containers.
 
-use super::client::{Act, CALL_LIMIT, RUNTIME_LIMIT, Shared, change, gone_is_fine, look};
+use super::client::{Act, CALL_LIMIT, RUNTIME_LIMIT, Shared, change, gone_is_fine, is_ours, look};
 use super::container::{host_pids, inspect, inspect_ours, signed, status};
-use super::error::{Answer, not_ours, read, retryable};
+use super::error::{Answer, left_alone, read, retryable};
 use super::line::{Line, bytes_option, cpus_option};
 use crate::journal::PodJournal;
 use bollard::Docker;
 use bollard::errors::Error;
-use bollard::models::{ContainerStateStatusEnum as Status, ContainerUpdateBody};
+use bollard::models::{
+    ContainerInspectResponse, ContainerStateStatusEnum as Status, ContainerUpdateBody,
+};
 use bollard::query_parameters::{
     RemoveContainerOptions, RenameContainerOptions, StartContainerOptions, StopContainerOptions,
 };
@@ -84,9 +86,8 @@ impl<'a> Lifecycle<'a> {
 
     /// Has the container stopped; one that is not there is stopped.
     pub(super) async fn stop(&self, name: &str, grace: Duration) -> Outcome {
-        let Some(found) = inspect_ours(&self.docker, self.owner, name).await? else {
-            return Ok(EngineOutcome::Done);
-        };
+        let found = inspect(&self.docker, name).await?;
+        let Some(found) = self.ours(name, found).await else { return Ok(EngineOutcome::Done) };
         match status(&found) {
             Status::CREATED | Status::EXITED | Status::DEAD | Status::REMOVING => {
                 return Ok(EngineOutcome::Done);
@@ -162,15 +163,26 @@ impl<'a> Lifecycle<'a> {
         Ok(EngineOutcome::Done)
     }
 
-    /// Has no container of that name, running or not.
-    pub(super) async fn remove(&self, name: &str) -> Outcome {
-        let Some(found) = inspect(&self.docker, name).await? else {
-            return Ok(EngineOutcome::Done);
-        };
+    /// Leaves out a container that was not made for this pod: it is not stopped or removed,
+    /// and the pod's own is not there.
+    async fn ours(
+        &self,
+        name: &str,
+        found: Option<ContainerInspectResponse>,
+    ) -> Option<ContainerInspectResponse> {
+        let found = found?;
         let labels = found.config.as_ref().and_then(|c| c.labels.as_ref());
-        if !super::client::is_ours(labels, self.owner) {
-            return Err(not_ours("container", name));
+        if is_ours(labels, self.owner) {
+            return Some(found);
         }
+        self.journal.note(left_alone("container", name)).await;
+        None
+    }
+
+    /// Has no container of this pod with that name, running or not.
+    pub(super) async fn remove(&self, name: &str) -> Outcome {
+        let found = inspect(&self.docker, name).await?;
+        let Some(found) = self.ours(name, found).await else { return Ok(EngineOutcome::Done) };
         // By id: the name may be given to another one while we wait.
         let id = found.id.unwrap_or_else(|| name.to_owned());
         let options = RemoveContainerOptions { force: true, v: false, link: false };

@@ -1,9 +1,9 @@
 //! Networks: one per pod, a bridge of its own.
 
 use super::client::{
-    Act, CALL_LIMIT, Shared, change, filter, gone_is_fine, is_ours, look, look_for,
+    Act, CALL_LIMIT, RUNTIME_LIMIT, Shared, change, filter, gone_is_fine, is_ours, look, look_for,
 };
-use super::error::{not_ours, permanent};
+use super::error::{left_alone, not_ours, permanent};
 use super::line::Line;
 use super::routes;
 use crate::journal::PodJournal;
@@ -22,7 +22,7 @@ use tokio::sync::Semaphore;
 const AT_ONCE: usize = 2;
 
 /// Who may make a network now.
-pub(super) struct Turns(Semaphore);
+pub(super) struct Turns(pub(super) Semaphore);
 
 impl Default for Turns {
     fn default() -> Self {
@@ -165,7 +165,7 @@ async fn create(
         point: "create_network",
         doing: format!("failed to create the network {} with {}", plan.name, plan.subnet),
         line,
-        limit: CALL_LIMIT,
+        limit: RUNTIME_LIMIT,
     };
     change(journal, act, docker.create_network(request)).await.map(|_| ())
 }
@@ -188,7 +188,8 @@ pub(super) async fn remove(
     let docker = shared.docker()?;
     for network in by_name(&docker, name).await? {
         if !is_ours(network.labels.as_ref(), owner) {
-            return Err(not_ours("network", name));
+            journal.note(left_alone("network", name)).await;
+            continue;
         }
         let id = network.id.unwrap_or_default();
         for (container, container_name) in endpoints(&docker, &id).await? {

@@ -7,8 +7,8 @@ use super::container::{PLAIN_RUNTIME, inspect, published_port};
 use super::network::subnet_of;
 use bollard::Docker;
 use bollard::models::{
-    ContainerInspectResponse, ContainerSummary, ContainerSummaryStateEnum as Listed, Network,
-    Volume,
+    ContainerInspectResponse, ContainerStateStatusEnum as Seen, ContainerSummary,
+    ContainerSummaryStateEnum as Listed, Network, Volume,
 };
 use bollard::query_parameters::{ListContainersOptions, ListNetworksOptions, ListVolumesOptions};
 use futures::{StreamExt, TryStreamExt, stream};
@@ -30,7 +30,7 @@ type Labels = HashMap<String, String>;
 
 /// Looks at all of a host.
 pub(super) async fn all(shared: &Shared) -> Result<HostSnapshot, EngineFailure> {
-    let pods = look_by(shared, LABEL_POD.to_owned()).await?;
+    let pods = look_by(shared, LABEL_POD.to_owned(), Closer::WhereNeeded).await?;
     Ok(HostSnapshot { pods: pods.into_values().collect() })
 }
 
@@ -39,12 +39,24 @@ pub(super) async fn one(
     shared: &Shared,
     pod: &PodId,
 ) -> Result<Option<ObservedPod>, EngineFailure> {
-    Ok(look_by(shared, format!("{LABEL_POD}={pod}")).await?.remove(pod))
+    let label = format!("{LABEL_POD}={pod}");
+    Ok(look_by(shared, label, Closer::Always).await?.remove(pod))
+}
+
+/// Which containers are looked at each by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Closer {
+    /// Those of which a list does not say enough.
+    WhereNeeded,
+    /// All: the engine says that a container has died before its lists do, which is a disk's
+    /// flush later, and nothing is said after that.
+    Always,
 }
 
 async fn look_by(
     shared: &Shared,
     label: String,
+    closer: Closer,
 ) -> Result<BTreeMap<PodId, ObservedPod>, EngineFailure> {
     let docker = shared.docker()?;
     let filters = || Some(filter("label", label.clone()));
@@ -56,7 +68,7 @@ async fn look_by(
         look("failed to list the networks", docker.list_networks(Some(networks))),
         look("failed to list the volumes", docker.list_volumes(Some(volumes))),
     )?;
-    let looked_at = look_closer(&docker, &containers).await?;
+    let looked_at = look_closer(&docker, &containers, closer).await?;
     let gvisor = lock(&shared.gvisor_runtimes).clone();
     let fold = Fold { pods: BTreeMap::new(), looked_at, gvisor };
     Ok(fold.done(containers, networks, volumes.volumes.unwrap_or_default()))
@@ -66,9 +78,10 @@ async fn look_by(
 async fn look_closer(
     docker: &Docker,
     containers: &[ContainerSummary],
+    closer: Closer,
 ) -> Result<BTreeMap<String, ContainerInspectResponse>, EngineFailure> {
-    let ids: Vec<String> =
-        containers.iter().filter(|c| needs_look(c)).filter_map(|c| c.id.clone()).collect();
+    let wanted = |c: &&ContainerSummary| closer == Closer::Always || needs_look(c);
+    let ids: Vec<String> = containers.iter().filter(wanted).filter_map(|c| c.id.clone()).collect();
     stream::iter(ids)
         .map(|id| {
             let docker = docker.clone();
@@ -184,13 +197,15 @@ fn observed(
         .or_else(|| labels.get(LABEL_RUNTIME).cloned())
         .filter(|r| !r.is_empty())
         .unwrap_or_else(|| PLAIN_RUNTIME.to_owned());
-    let ended = listed.state == Some(Listed::EXITED);
+    let seen = match state.and_then(|state| state.status) {
+        Some(status) => state_seen(status),
+        None => state_of(listed.state),
+    };
+    let code = exit_code(listed).or_else(|| state.and_then(|s| s.exit_code));
     ObservedContainer {
         name: name.to_owned(),
-        state: state_of(listed.state),
-        exit_code: ended
-            .then(|| exit_code(listed).or_else(|| state.and_then(|s| s.exit_code)))
-            .flatten(),
+        state: seen,
+        exit_code: code.filter(|_| seen == ContainerState::Exited),
         oom_killed: state.and_then(|s| s.oom_killed).unwrap_or(false),
         port: port_of(listed)
             .or_else(|| host.and_then(published_port).map(HostPort))
@@ -208,6 +223,17 @@ fn state_of(listed: Option<Listed>) -> ContainerState {
         Some(Listed::PAUSED) => ContainerState::Paused,
         Some(Listed::EXITED) => ContainerState::Exited,
         Some(Listed::REMOVING | Listed::DEAD | Listed::EMPTY) | None => ContainerState::Dead,
+    }
+}
+
+/// The same of a closer look, which is the newer one.
+fn state_seen(status: Seen) -> ContainerState {
+    match status {
+        Seen::CREATED => ContainerState::Created,
+        Seen::RUNNING | Seen::RESTARTING | Seen::STOPPING => ContainerState::Running,
+        Seen::PAUSED => ContainerState::Paused,
+        Seen::EXITED => ContainerState::Exited,
+        Seen::REMOVING | Seen::DEAD | Seen::EMPTY => ContainerState::Dead,
     }
 }
 
@@ -304,6 +330,25 @@ mod tests {
         assert_eq!((seen.state, seen.exit_code), (ContainerState::Exited, Some(3)));
         assert_eq!((seen.port, seen.isolation), (Some(HostPort(30001)), Isolation::Gvisor));
         assert_eq!(pods[0].owner, "o");
+    }
+
+    #[test]
+    fn a_closer_look_is_believed_more_than_a_list() {
+        let name = format!("pinacle-pod-{POD}");
+        let state = bollard::models::ContainerState {
+            status: Some(Seen::EXITED),
+            exit_code: Some(137),
+            ..Default::default()
+        };
+        let close = ContainerInspectResponse { state: Some(state), ..Default::default() };
+        let fold = Fold {
+            pods: BTreeMap::new(),
+            looked_at: BTreeMap::from([(format!("id-{name}"), close)]),
+            gvisor: BTreeSet::new(),
+        };
+        let pods = fold.done(vec![listed(&name, Listed::RUNNING, "Up 1 second")], vec![], vec![]);
+        let seen = pods.into_values().next().and_then(|pod| pod.container).expect("a container");
+        assert_eq!((seen.state, seen.exit_code), (ContainerState::Exited, Some(137)));
     }
 
     #[test]

@@ -123,7 +123,7 @@ impl<'a> Site<'a> {
             stop: shared.stop.clone(),
         };
         site.end().await;
-        probe_network::create(&site, shared.settings.pool).await?;
+        probe_network::create(shared, &site).await?;
         Ok(site)
     }
 

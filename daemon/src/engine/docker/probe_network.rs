@@ -30,13 +30,16 @@ const ABANDONED_AFTER: Duration = Duration::from_secs(3_600);
 const RANGES_TRIED: usize = 8;
 
 /// Makes the network of a check, in the pool's highest free range: pods take the lowest.
-pub(super) async fn create(site: &Site<'_>, pool: SubnetPool) -> Result<(), EngineFailure> {
+pub(super) async fn create(shared: &Shared, site: &Site<'_>) -> Result<(), EngineFailure> {
     let listed = site.docker.list_networks(None::<ListNetworksOptions>);
     let networks = look("failed to list the networks", listed).await?;
-    let free = free_ranges(pool, &in_use(&networks));
+    let free = free_ranges(shared.settings.pool, &in_use(&networks));
     // A pool without a free range must not keep a pod that has its own from starting.
     for range in free.into_iter().map(Some).chain([None]) {
-        match create_with(site, range).await {
+        let turn = shared.networks.0.acquire().await;
+        let created = create_with(site, range).await;
+        drop(turn);
+        match created {
             Err(failure) if failure.class == FailureClass::SubnetTaken && range.is_some() => {}
             result => return result,
         }

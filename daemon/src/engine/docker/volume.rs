@@ -3,7 +3,7 @@
 use super::client::{
     Act, CALL_LIMIT, Shared, change, filter, gone_is_fine, is_ours, look, look_for,
 };
-use super::error::not_ours;
+use super::error::{left_alone, not_ours};
 use super::label_options;
 use super::line::Line;
 use crate::journal::PodJournal;
@@ -64,7 +64,8 @@ pub(super) async fn remove(
         let doing = format!("failed to look for the volume {name}");
         let Some(volume) = look_for(&doing, docker.inspect_volume(name)).await? else { continue };
         if !is_ours(Some(&volume.labels), owner) {
-            return Err(not_ours("volume", name));
+            journal.note(left_alone("volume", name)).await;
+            continue;
         }
         let act = Act {
             point: "remove_volume",
