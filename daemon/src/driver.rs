@@ -262,12 +262,14 @@ impl Driver {
             }
         }
         if !changes.is_empty() {
+            let places = crate::fail::CommitPlaces::of(&changes);
+            places.reach("before");
             let removes = changes.iter().any(removes_a_pod);
             self.store.commit(changes, durability).await?;
+            places.reach("after");
             if removes {
                 self.store.want_export();
             }
-            crate::fail::point("driver.committed");
         }
         self.publisher.publish(&mut self.state, self.clock.now());
         for effect in after {
@@ -284,6 +286,7 @@ impl Driver {
                     // The client may have gone away; its request stands all the same.
                     let _ = reply.send(result);
                 }
+                crate::fail::point("driver.answered");
             }
             other => self.effects.begin(other),
         }

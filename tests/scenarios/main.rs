@@ -2,19 +2,23 @@
 //! file. A missing engine is a failure, never a skip.
 
 mod adopt;
+mod behind_our_back;
 mod clients;
 mod clock;
 mod config;
 mod crash;
 mod create;
 mod database;
+mod engine_lies;
 mod engine_lost;
 mod exec;
 mod faults;
 mod full_disk;
 mod gvisor;
+mod kills;
 mod lifecycle;
 mod lima;
+mod load;
 mod power_cut;
 mod race;
 mod screen;

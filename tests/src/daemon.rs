@@ -32,6 +32,7 @@ pub struct Daemon {
     /// What the daemon's command line begins with: nothing, or a way into a network.
     inside: Vec<String>,
     engine: Removal,
+    alone: bool,
 }
 
 /// What becomes of the pods when the test is over.
@@ -117,14 +118,28 @@ impl Daemon {
 
     /// Makes the directory only.
     pub fn prepare(programs: Programs, settings: &str) -> Self {
-        let dir = tempfile::Builder::new().prefix("pinacle-").tempdir().expect("a directory");
         let slot = slot();
-        let (first, last) = (30_000 + slot * 40, 30_000 + slot * 40 + 39);
+        let ports = (30_000 + slot * 40, 30_000 + slot * 40 + 39);
+        let pool = format!("10.{}.{}.0/20", 220 + slot / 16, (slot % 16) * 16);
+        Self::prepare_in(programs, settings, ports, &pool)
+    }
+
+    /// The same, with room for a hundred pods instead of sixteen.
+    pub fn prepare_wide(programs: Programs, settings: &str) -> Self {
+        let slot = slot() % 16;
+        let ports = (41_000 + slot * 100, 41_000 + slot * 100 + 99);
+        Self::prepare_in(programs, settings, ports, &format!("10.{}.0.0/17", 200 + slot))
+    }
+
+    fn prepare_in(
+        programs: Programs,
+        settings: &str,
+        (first, last): (u16, u16),
+        pool: &str,
+    ) -> Self {
+        let dir = tempfile::Builder::new().prefix("pinacle-").tempdir().expect("a directory");
         let text = format!(
-            "[ports]\nfirst = {first}\nlast = {last}\n\
-             [network]\npool = \"10.{}.{}.0/20\"\n{settings}\n",
-            220 + slot / 16,
-            (slot % 16) * 16
+            "[ports]\nfirst = {first}\nlast = {last}\n[network]\npool = \"{pool}\"\n{settings}\n"
         );
         std::fs::create_dir(dir.path().join("state")).expect("a state directory");
         std::fs::write(dir.path().join("state/config.toml"), text).expect("settings");
@@ -135,7 +150,13 @@ impl Daemon {
             failpoints: String::new(),
             inside: Vec::new(),
             engine: Removal::OneByOne,
+            alone: false,
         }
+    }
+
+    /// From now on no client starts a daemon by itself.
+    pub fn stay_alone(&mut self) {
+        self.alone = true;
     }
 
     /// Has the next daemon die at these places (`name=abort`, separated by commas).
@@ -235,6 +256,16 @@ impl Daemon {
         }
     }
 
+    /// Returns whether the daemon has died by itself by now, or does not run.
+    pub fn has_died(&mut self) -> bool {
+        let Some(child) = self.child.as_mut() else { return true };
+        let died = child.try_wait().expect("asked").is_some();
+        if died {
+            self.child = None;
+        }
+        died
+    }
+
     /// Waits until the daemon has died by itself, at one of its places.
     pub fn wait_for_death(&mut self) {
         let mut child = self.child.take().expect("it runs");
@@ -267,11 +298,12 @@ impl Daemon {
     /// Returns the command line client, set to this daemon.
     pub fn client(&self) -> Command {
         let mut command = Command::new(self.programs.client);
-        // One that the client started would run in another network.
-        let inside = !self.inside.is_empty();
+        // One that the client started would run in another network, or not die as it should.
+        let only_ours = self.alone || !self.inside.is_empty() || !self.failpoints.is_empty();
+        let daemon = if only_ours { "/nonexistent/pinacled" } else { self.programs.daemon };
         command
             .env("PINACLE_STATE_DIR", self.state())
-            .env("PINACLED", if inside { "/nonexistent/pinacled" } else { self.programs.daemon })
+            .env("PINACLED", daemon)
             .env("PINACLE_FAILPOINTS", "")
             .current_dir(self.dir.path())
             .stdin(Stdio::null());

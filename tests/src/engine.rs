@@ -1,7 +1,14 @@
 //! The real engine, through its own command line: what Pinacle did is checked
 //! with another program's eyes.
 
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
+
+/// Returns the shared engine's socket.
+pub fn socket() -> PathBuf {
+    let host = std::env::var("DOCKER_HOST").unwrap_or_default();
+    PathBuf::from(host.strip_prefix("unix://").unwrap_or("/var/run/docker.sock"))
+}
 
 /// Runs `docker` and returns its standard output, trimmed.
 ///

@@ -6,5 +6,6 @@ pub mod disk;
 pub mod engine;
 pub mod http;
 pub mod own_engine;
+pub mod proxy;
 pub mod terminal;
 pub mod wait;

@@ -12,7 +12,6 @@
 use crate::wait::eventually;
 use pinacle_daemon::image::Context;
 use std::fs::File;
-use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU16, Ordering};
@@ -176,13 +175,13 @@ impl OwnEngine {
     /// Has a frozen engine go on.
     pub fn resume(&self) {
         self.signal("CONT");
+        // It has frozen itself with its child.
+        send("CONT", self.engine.as_ref().expect("the engine runs").id());
     }
 
     fn signal(&self, name: &str) {
         let nsenter = self.engine.as_ref().expect("the engine runs").id();
-        let pid = child_of(nsenter).expect("nsenter has started the engine");
-        let sent = Command::new("kill").args([&format!("-{name}"), &pid.to_string()]).status();
-        assert!(sent.expect("kill runs").success(), "SIG{name} to the engine, process {pid}");
+        send(name, child_of(nsenter).expect("nsenter has started the engine"));
     }
 
     fn wait_for_end(&mut self) {
@@ -195,6 +194,11 @@ impl OwnEngine {
 
     /// Ends everything at once, as a power cut does: engine, containers, network, mounts.
     pub fn power_off(&mut self) {
+        // First, because the namespace ends only when nobody waits to collect its processes.
+        if let Some(mut engine) = self.engine.take() {
+            drop(engine.kill());
+            drop(engine.wait());
+        }
         if let Some(mut holder) = self.holder.take() {
             // The first process is killed with the one that started it, and all the others
             // of its namespace with the first.
@@ -204,10 +208,6 @@ impl OwnEngine {
             eventually("the namespaces end", || {
                 if first.exists() { Err("the first process is there") } else { Ok(()) }
             });
-        }
-        if let Some(mut engine) = self.engine.take() {
-            drop(engine.kill());
-            drop(engine.wait());
         }
         // A host's runtime directory does not outlive it.
         drop(std::fs::remove_dir_all(self.dir.join("exec")));
@@ -219,10 +219,10 @@ impl OwnEngine {
     pub fn power_on(&mut self) {
         assert!(self.holder.is_none(), "it is powered already");
         let flags = ["--net", "--pid", "--mount", "--fork", "--kill-child", "--mount-proc"];
-        let mut command = Command::new("unshare");
-        command.args(flags).args(["--", "bash", "-c", HOLDER]);
-        // A group of its own: an interrupt at the terminal must not end it before the test.
-        command.process_group(0).stdin(Stdio::null()).stdout(Stdio::null());
+        // Ends with the test, also with one that is killed: `--kill-child` sees to the rest.
+        let mut command = Command::new("setpriv");
+        command.args(["--pdeathsig", "KILL", "unshare"]).args(flags);
+        command.args(["--", "bash", "-c", HOLDER]).stdin(Stdio::null()).stdout(Stdio::null());
         let unshare = command.spawn().expect("unshare starts");
         let first = eventually("the namespaces are there", || {
             child_of(unshare.id()).filter(|pid| loopback_is_up(*pid)).ok_or("not yet")
@@ -251,6 +251,11 @@ fn loopback_is_up(pid: u32) -> bool {
     // The table of an interface that is down is empty.
     let routes = std::fs::read_to_string(format!("/proc/{pid}/net/fib_trie"));
     routes.is_ok_and(|table| table.contains("127.0.0.1"))
+}
+
+fn send(signal: &str, pid: u32) {
+    let sent = Command::new("kill").args([&format!("-{signal}"), &pid.to_string()]).status();
+    assert!(sent.expect("kill runs").success(), "SIG{signal} to process {pid}");
 }
 
 fn child_of(pid: u32) -> Option<u32> {
