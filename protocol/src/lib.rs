@@ -20,6 +20,7 @@ mod journal;
 mod operation;
 pub mod paths;
 mod pod;
+mod process;
 mod request;
 #[allow(missing_docs, reason = "tarpc generates items without docs")]
 mod service;
@@ -41,6 +42,7 @@ pub use operation::{OperationKind, OperationStatus, OperationView, StepStatus, S
 pub use pod::{
     Desired, Isolation, OperationSummary, PodDetail, PodObjects, PodPhase, PodView, TabView,
 };
+pub use process::{ProcessState, ProcessView};
 pub use request::{
     Accepted, AdoptPod, ConfigApply, ConfigChange, ConfigPlan, ConfigReport, CreatePod, Inventory,
     MAX_SPEC_BYTES, PodAction, PodRef, PodUsage, ServerInfo,

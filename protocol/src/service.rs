@@ -9,7 +9,7 @@
 use crate::{
     Accepted, AdoptPod, ApiError, ConfigApply, ConfigPlan, ConfigReport, CreatePod, Cursor,
     EventBatch, HostId, HostReport, Inventory, JournalPage, OperationId, OperationView, PodAction,
-    PodDetail, PodRef, PodUsage, ServerInfo,
+    PodDetail, PodRef, PodUsage, ProcessView, ServerInfo,
 };
 
 /// The daemon's calls. Where nothing else is said, a call is a plain read,
@@ -49,6 +49,14 @@ pub trait Pinacle {
 
     /// What pods use now, for those that run; asked from the engine at each call.
     async fn pod_usage(pods: Vec<PodRef>) -> Result<Vec<PodUsage>, ApiError>;
+
+    /// What the supervisor in a running pod keeps, by name; asked in the pod at each
+    /// call. Errors: `not_found`, `wrong_phase`, `engine`, `command_failed`, `host_unreachable`.
+    async fn pod_processes(pod: PodRef) -> Result<Vec<ProcessView>, ApiError>;
+
+    /// The last lines (5,000 at the most) that a process of a running pod printed, as
+    /// they were: escape sequences are among them. Errors: as `pod_processes`.
+    async fn process_log(pod: PodRef, process: String, lines: u32) -> Result<String, ApiError>;
 
     /// Checks a spec. Errors: none but `busy`; findings are the answer.
     async fn config_check(spec_text: String) -> Result<ConfigReport, ApiError>;

@@ -90,6 +90,7 @@ fn words_and_exit_codes_are_as_they_were() {
     words!(golden, PodPhase: Pending, Provisioning, Starting, Running, Stopping, Stopped, Failed, Terminating);
     words!(golden, Desired: Running, Stopped, Gone);
     words!(golden, Isolation: Gvisor, Runc);
+    words!(golden, ProcessState: Starting, Running, Restarting, Failed, Stopped);
     words!(golden, HostStatus: Connecting, Up, Down);
     words!(golden, CheckStatus: Ok, Skipped, Warning, Failed);
     words!(golden, OperationKind: Create, Start, Stop, Restart, Delete, Reconfigure, Recreate);
@@ -133,6 +134,7 @@ fn views_are_as_they_were() {
     golden.value("pod_minimal", pod_minimal());
     golden.value("pod_full", pod_full());
     golden.value("pod_detail", pod_detail());
+    golden.value("process", process());
     golden.value("host_up", host_up());
     golden.value("host_down", host_down());
     golden.value("host_report", host_report());

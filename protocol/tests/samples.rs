@@ -376,10 +376,29 @@ pub(crate) fn calls() -> Vec<(&'static str, PinacleRequest, PinacleResponse)> {
         ),
         ("shutdown", Q::Shutdown {}, A::Shutdown(Ok(()))),
     ];
-    // Before the last two, as they are declared.
     let at = calls.len() - 2;
     calls.splice(at..at, journal_calls());
+    calls.splice(10..10, process_calls());
     calls
+}
+
+pub(crate) fn process() -> ProcessView {
+    ProcessView {
+        name: "app".to_owned(),
+        state: ProcessState::Restarting,
+        pid: None,
+        restarts: 4,
+        since: Timestamp(1_790_000_000_000),
+    }
+}
+
+fn process_calls() -> [(&'static str, PinacleRequest, PinacleResponse); 2] {
+    use {PinacleRequest as Q, PinacleResponse as A};
+    let log = Q::ProcessLog { pod: pod_ref(), process: "app".to_owned(), lines: 200 };
+    [
+        ("pod_processes", Q::PodProcesses { pod: pod_ref() }, A::PodProcesses(Ok(vec![process()]))),
+        ("process_log", log, A::ProcessLog(Ok("listening\n".to_owned()))),
+    ]
 }
 
 fn journal_calls() -> [(&'static str, PinacleRequest, PinacleResponse); 2] {

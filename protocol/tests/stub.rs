@@ -104,6 +104,8 @@ impl Pinacle for Stub {
         pod_delete(request: PodAction) -> Accepted;
         pod_adopt(request: AdoptPod) -> Accepted;
         pod_usage(pods: Vec<PodRef>) -> Vec<PodUsage>;
+        pod_processes(pod: PodRef) -> Vec<ProcessView>;
+        process_log(pod: PodRef, process: String, lines: u32) -> String;
         config_plan(pod: PodRef, spec_text: String) -> ConfigPlan;
         config_apply(request: ConfigApply) -> Accepted;
         operation(id: OperationId) -> OperationView;

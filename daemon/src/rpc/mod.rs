@@ -3,6 +3,7 @@
 //! One task for each connection; a panic in one ends that one. Handlers hand
 //! requests to the driver and read what is published: none changes anything itself.
 
+mod inside;
 mod listen;
 mod pty;
 mod resolve;

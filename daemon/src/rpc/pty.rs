@@ -14,7 +14,7 @@ use futures::{SinkExt, StreamExt};
 use pinacle_core::engine::EngineFailure;
 use pinacle_protocol::wire::{FrameError, JsonLines, Line, PtyCodec, PtyFrame};
 use pinacle_protocol::{
-    ApiError, ErrorKind, MAX_PTY_FRAME, PodPhase, PtyFrameKind, PtyReply, PtyRequest, TerminalSize,
+    ApiError, ErrorKind, MAX_PTY_FRAME, PtyFrameKind, PtyReply, PtyRequest, TerminalSize,
 };
 use std::time::Duration;
 use tokio::net::UnixStream;
@@ -83,11 +83,7 @@ async fn start(
 ) -> Result<(ExecSession, CommandJournal), ApiError> {
     let entry = resolve::pod(&backend.driver.published(), &request.pod)?;
     let record = &entry.record;
-    if record.phase != PodPhase::Running && record.phase != PodPhase::Starting {
-        let message = format!("pod `{}` is {}, not running", record.slug, record.phase.as_str());
-        let hint = format!("`pinacle-tui start {}` starts it", record.slug);
-        return Err(ApiError::new(ErrorKind::WrongPhase, message).hint(hint));
-    }
+    resolve::running(&entry)?;
     let Some(engine) = backend.engines.get(&record.host) else {
         return Err(ApiError::new(ErrorKind::Internal, "the pod's host has no engine"));
     };

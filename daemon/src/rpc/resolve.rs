@@ -4,7 +4,9 @@ use crate::publish::{PodEntry, Published};
 use pinacle_core::event::{CreateRequest, SlugChoice};
 use pinacle_core::spec::{self, PodSpec, slugify};
 use pinacle_protocol::diagnostic::{Diagnostic, Severity};
-use pinacle_protocol::{ApiError, CreatePod, Cursor, ErrorKind, HostId, PodId, PodRef, Slug};
+use pinacle_protocol::{
+    ApiError, CreatePod, Cursor, ErrorKind, HostId, PodId, PodPhase, PodRef, Slug,
+};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -37,6 +39,17 @@ pub(super) fn pod(published: &Published, wanted: &PodRef) -> Result<Arc<PodEntry
         }
         _ => Err(not_found(published, text)),
     }
+}
+
+/// Refuses what needs the pod to run while it does not.
+pub(super) fn running(entry: &PodEntry) -> Result<(), ApiError> {
+    let record = &entry.record;
+    if matches!(record.phase, PodPhase::Running | PodPhase::Starting) {
+        return Ok(());
+    }
+    let message = format!("pod `{}` is {}, not running", record.slug, record.phase.as_str());
+    let hint = format!("`pinacle-tui start {}` starts it", record.slug);
+    Err(ApiError::new(ErrorKind::WrongPhase, message).hint(hint))
 }
 
 /// Keeps a place below the last number there is, so that every reader can count on.

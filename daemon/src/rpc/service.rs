@@ -1,14 +1,14 @@
 //! The calls: each resolves what it was given, asks the driver or reads what is
 //! published, and answers.
 
-use super::resolve;
+use super::{inside, resolve};
 use crate::backend::Backend;
 use crate::engine::Freshness;
 use pinacle_core::event::{Action, LossConsent, ReconfigureRequest, Request};
 use pinacle_protocol::{
     Accepted, AdoptPod, ApiError, ConfigApply, ConfigPlan, ConfigReport, CreatePod, Cursor,
     ErrorKind, EventBatch, HostId, HostReport, Inventory, JournalPage, OperationId, OperationView,
-    Pinacle, PodAction, PodDetail, PodPhase, PodRef, PodUsage, ServerInfo,
+    Pinacle, PodAction, PodDetail, PodPhase, PodRef, PodUsage, ProcessView, ServerInfo,
 };
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -143,6 +143,20 @@ impl Pinacle for Handler {
             usage.extend(self.usage_on(&host, &pods).await?);
         }
         Ok(usage)
+    }
+
+    async fn pod_processes(self, _: Context, pod: PodRef) -> Result<Vec<ProcessView>, ApiError> {
+        inside::processes(&self.backend, &pod).await
+    }
+
+    async fn process_log(
+        self,
+        _: Context,
+        pod: PodRef,
+        process: String,
+        lines: u32,
+    ) -> Result<String, ApiError> {
+        inside::log(&self.backend, &pod, &process, lines).await
     }
 
     async fn config_check(self, _: Context, spec_text: String) -> Result<ConfigReport, ApiError> {

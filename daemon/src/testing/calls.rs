@@ -95,6 +95,7 @@ impl Engine for FakeEngine {
             }
             let command = request.command.join(" ");
             let code = self.state().world.exit_codes.get(&command).copied();
+            let said = self.state().world.said.get(&command).cloned();
             let (hang_up, hung_up) = oneshot::channel();
             let engine = self.clone();
             spawn(async move {
@@ -102,7 +103,11 @@ impl Engine for FakeEngine {
                     engine.state().world.hung_up.push(command);
                 }
             });
-            Ok(echo(code.unwrap_or(0), hang_up))
+            let code = code.unwrap_or(0);
+            Ok(match said {
+                Some(text) => says(text, code, hang_up),
+                None => echo(code, hang_up),
+            })
         })
     }
 
@@ -164,6 +169,21 @@ fn echo(code: i64, hang_up: oneshot::Sender<()>) -> ExecSession {
         }
         // The reader may be gone by now.
         let _ = output_tx.send(Ok(ExecOutput::Exit(code))).await;
+    });
+    ExecSession { output, input, resize, hang_up }
+}
+
+/// A command that prints something and ends.
+fn says(text: String, code: i64, hang_up: oneshot::Sender<()>) -> ExecSession {
+    let (output_tx, output) = mpsc::channel(CHANNEL);
+    let (input, _) = mpsc::channel(CHANNEL);
+    let (resize, _) = mpsc::channel(CHANNEL);
+    spawn(async move {
+        let items = [ExecOutput::Stdout(text.into()), ExecOutput::Exit(code)];
+        for item in items {
+            // The reader may be gone by now.
+            let _ = output_tx.send(Ok(item)).await;
+        }
     });
     ExecSession { output, input, resize, hang_up }
 }

@@ -206,6 +206,11 @@ impl FakeEngine {
         self.state().world.hung_up.clone()
     }
 
+    /// Has a command print this, whatever it is given.
+    pub fn set_output(&self, command: &str, text: &str) {
+        self.state().world.said.insert(command.to_owned(), text.to_owned());
+    }
+
     /// Has a service never become healthy.
     pub fn sicken(&self, service: &str) {
         self.state().world.sick.insert(service.to_owned());

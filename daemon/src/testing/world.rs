@@ -41,6 +41,7 @@ pub(super) struct World {
     pub(super) taken_ports: BTreeSet<u16>,
     pub(super) taken_subnets: BTreeSet<Subnet>,
     /// Exit codes of commands; others end with 0.
+    pub(super) said: BTreeMap<String, String>,
     pub(super) exit_codes: BTreeMap<String, i64>,
     /// Services that never become healthy.
     pub(super) sick: BTreeSet<String>,

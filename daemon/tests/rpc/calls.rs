@@ -226,6 +226,41 @@ async fn usage_is_of_pods_that_run() {
 }
 
 #[tokio::test]
+async fn the_pods_supervisor_says_what_it_keeps_and_what_that_printed() {
+    let mut daemon = Daemon::start().await;
+    let (client, _) = daemon.pod(SPEC).await;
+    let status = r#"{"services":[{"name":"app","state":"failed","pid":null,"restarts":7,
+        "since":1790000000,"later":1}],"ports":[80]}"#;
+    daemon.engine.set_output("pinacle-pod status", status);
+    daemon.engine.set_output("pinacle-pod log app -n 5000", "\u{1b}[31mno such module\n");
+    let found = client.pod_processes(soon(), pod_ref("blog")).await.unwrap().unwrap();
+    let expected = ProcessView {
+        name: "app".to_owned(),
+        state: ProcessState::Failed,
+        pid: None,
+        restarts: 7,
+        since: Timestamp(1_790_000_000_000),
+    };
+    assert_eq!(found, [expected]);
+    let log = client.process_log(soon(), pod_ref("blog"), "app".to_owned(), u32::MAX).await;
+    assert_eq!(log.unwrap().unwrap(), "\u{1b}[31mno such module\n");
+    daemon.engine.set_output("pinacle-pod log x -n 1", "");
+    daemon.engine.set_exit_code("pinacle-pod log x -n 1", 1);
+    let log = client.process_log(soon(), pod_ref("blog"), "x".to_owned(), 0).await;
+    assert_eq!(refused(log).kind, ErrorKind::CommandFailed);
+    daemon.engine.set_output("pinacle-pod status", "nonsense");
+    let odd = refused(client.pod_processes(soon(), pod_ref("blog")).await);
+    assert_eq!(odd.kind, ErrorKind::Engine);
+    let page = client.journal(soon(), pod_ref("blog"), Cursor::default(), 1_000, true).await;
+    let records = format!("{:?}", page.unwrap().unwrap().records);
+    assert!(!records.contains("pinacle-pod status"), "nobody ran it: {records}");
+    let stopped = client.pod_stop(soon(), action("stop", "blog")).await.unwrap().unwrap();
+    finished(&client, &stopped).await;
+    let stopped = refused(client.pod_processes(soon(), pod_ref("blog")).await);
+    assert_eq!(stopped.kind, ErrorKind::WrongPhase);
+}
+
+#[tokio::test]
 async fn a_call_that_is_given_up_changes_nothing_but_the_answer() {
     let mut daemon = Daemon::start().await;
     let client = daemon.rpc().await;

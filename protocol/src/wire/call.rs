@@ -14,7 +14,7 @@ use tarpc::{Response, context::Context};
 use tokio::time::Instant;
 
 /// Every call by its name in the plain form, which is its method's.
-pub const CALLS: [&str; 20] = [
+pub const CALLS: [&str; 22] = [
     "server_info",
     "inventory",
     "pod",
@@ -25,6 +25,8 @@ pub const CALLS: [&str; 20] = [
     "pod_delete",
     "pod_adopt",
     "pod_usage",
+    "pod_processes",
+    "process_log",
     "config_check",
     "config_plan",
     "config_apply",

@@ -25,6 +25,7 @@ pub(crate) struct State {
     pub(crate) pods: Vec<PodDetail>,
     pub(crate) operations: BTreeMap<OperationId, OperationView>,
     pub(crate) journal: Vec<JournalRecord>,
+    pub(crate) processes: Vec<ProcessView>,
     pub(crate) events: Vec<EventRecord>,
     pub(crate) report: HostReport,
     pub(crate) fresh_reports: Vec<HostReport>,
@@ -69,6 +70,7 @@ impl Default for Fake {
             pods: Vec::new(),
             operations: BTreeMap::new(),
             journal: Vec::new(),
+            processes: Vec::new(),
             events: Vec::new(),
             report: views::report(CheckStatus::Ok, Some("runsc")),
             fresh_reports: Vec::new(),
@@ -262,6 +264,25 @@ impl Pinacle for Fake {
 
     async fn pod_usage(self, _: Context, _: Vec<PodRef>) -> Result<Vec<PodUsage>, ApiError> {
         Ok(Vec::new())
+    }
+
+    async fn pod_processes(self, _: Context, pod: PodRef) -> Result<Vec<ProcessView>, ApiError> {
+        let pod = self.find(&pod)?.pod;
+        if pod.phase != PodPhase::Running {
+            return Err(ApiError::new(ErrorKind::WrongPhase, "it does not run"));
+        }
+        Ok(self.state().processes.clone())
+    }
+
+    async fn process_log(
+        self,
+        _: Context,
+        pod: PodRef,
+        process: String,
+        _: u32,
+    ) -> Result<String, ApiError> {
+        self.find(&pod)?;
+        Ok(format!("what {process} printed\n"))
     }
 
     async fn config_check(self, _: Context, text: String) -> Result<ConfigReport, ApiError> {
