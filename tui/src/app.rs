@@ -18,7 +18,7 @@ pub use start::run;
 use crate::cmd::Cmd;
 use crate::keymap::Key;
 use crate::model::Model;
-use crate::msg::{Focus, Msg};
+use crate::msg::{Focus, Mouse, Msg, Pointer};
 use crate::output::time;
 use crate::recorder::Recorder;
 use crate::update::{next_tick, update};
@@ -54,6 +54,8 @@ const STALE_MS: u64 = 50;
 pub enum Input {
     /// A key.
     Key(Key),
+    /// The mouse.
+    Mouse(Mouse),
     /// Pasted text.
     Paste(String),
     /// Another size.
@@ -101,6 +103,13 @@ pub trait Front {
 
     /// Has a text edited by the user's editor; `None` when it was left as it is.
     fn edit(&mut self, text: &str) -> impl Future<Output = Result<Option<String>, String>>;
+
+    /// Takes clicks from the terminal, or leaves them to it.
+    ///
+    /// # Errors
+    ///
+    /// When the terminal is gone.
+    fn point(&mut self, pointer: Pointer) -> io::Result<()>;
 
     /// Puts text on the clipboard.
     ///
@@ -240,6 +249,7 @@ fn keep_text(model: &mut Model, effects: &mut Effects) {
 fn taken(input: Input) -> Option<Msg> {
     Some(match input {
         Input::Key(key) => Msg::Key(key),
+        Input::Mouse(mouse) => Msg::Mouse(mouse),
         Input::Paste(text) => Msg::Paste(text),
         Input::Resized(columns, rows) => Msg::Resized(columns, rows),
         Input::Focus(focus) => Msg::Focus(focus),
@@ -264,6 +274,10 @@ async fn perform<F: Front>(
     Ok(match cmd {
         Cmd::Suspend => {
             front.suspend()?;
+            None
+        }
+        Cmd::Point(pointer) => {
+            front.point(pointer)?;
             None
         }
         Cmd::Redraw => {

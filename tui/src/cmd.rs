@@ -2,7 +2,7 @@
 //! them out, and what comes of them is a [`Msg`](crate::msg::Msg).
 
 use crate::journal::Missing;
-use crate::msg::Verb;
+use crate::msg::{Pointer, Verb};
 use pinacle_protocol::{HostId, PodId, Revision};
 
 /// Something to be done.
@@ -14,10 +14,25 @@ pub enum Cmd {
     Suspend,
     /// Paint every cell again.
     Redraw,
+    /// Take clicks from the terminal, or leave them to it.
+    Point(Pointer),
     /// Ask what these pods use.
     Usage(Vec<PodId>),
-    /// Ask for all about a pod.
+    /// Ask for all about a pod, to edit its spec.
     Detail(PodId),
+    /// Ask for all about a pod, to be shown.
+    Look(PodId),
+    /// Ask a pod's supervisor what it keeps.
+    Processes(PodId),
+    /// Ask what a process of a pod printed.
+    Printed {
+        /// The pod.
+        pod: PodId,
+        /// The process.
+        process: String,
+        /// Its last lines, so many.
+        lines: u32,
+    },
     /// Follow a journal instead of any other.
     Follow {
         /// Whose.

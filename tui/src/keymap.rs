@@ -10,6 +10,7 @@ pub use config::{KeysError, read};
 pub use key::{Code, Key, NAMES, UnknownKey};
 pub use table::TABLE;
 
+use crate::msg::Pointer;
 use std::fmt::Write;
 
 /// Where a binding holds.
@@ -25,6 +26,10 @@ pub enum Context {
     Pods,
     /// In a pod's journal.
     Journal,
+    /// In a pod's details.
+    Details,
+    /// In what a process printed.
+    Output,
     /// In the spec editor.
     Editor,
     /// In the findings about a host.
@@ -33,12 +38,14 @@ pub enum Context {
 
 impl Context {
     /// Every context, in the order of the help.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 9] = [
         Self::Global,
         Self::Move,
         Self::OnPod,
         Self::Pods,
         Self::Journal,
+        Self::Details,
+        Self::Output,
         Self::Editor,
         Self::Doctor,
     ];
@@ -51,6 +58,8 @@ impl Context {
             Self::OnPod => "on_pod",
             Self::Pods => "pods",
             Self::Journal => "journal",
+            Self::Details => "details",
+            Self::Output => "output",
             Self::Editor => "editor",
             Self::Doctor => "doctor",
         }
@@ -64,6 +73,8 @@ impl Context {
             Self::OnPod => "On a pod",
             Self::Pods => "List of pods",
             Self::Journal => "Journal",
+            Self::Details => "Details of a pod",
+            Self::Output => "Output of a process",
             Self::Editor => "Spec editor",
             Self::Doctor => "Host check",
         }
@@ -83,6 +94,7 @@ pub enum Action {
     Suspend,
     Record,
     StartDaemon,
+    Mouse,
     Up,
     Down,
     PageUp,
@@ -98,6 +110,9 @@ pub enum Action {
     CopyUrl,
     Edit,
     Open,
+    Details,
+    Output,
+    OutputAgain,
     New,
     Filter,
     Mark,
@@ -143,9 +158,22 @@ pub struct Binding {
     pub help: &'static str,
 }
 
+/// A word in the line of hints.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hint {
+    /// The key.
+    pub key: String,
+    /// The word.
+    pub word: &'static str,
+    /// What it does.
+    pub action: Action,
+}
+
 /// The keys in force.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub struct Keymap {
+    /// Whether clicks are taken from the terminal to begin with.
+    pub pointer: Pointer,
     /// Beside each row of the table, its keys.
     keys: Vec<Vec<Key>>,
 }
@@ -153,7 +181,8 @@ pub struct Keymap {
 impl Default for Keymap {
     fn default() -> Self {
         let parse = |keys: &[&str]| keys.iter().filter_map(|k| k.parse().ok()).collect();
-        Self { keys: TABLE.iter().map(|row| parse(row.keys)).collect() }
+        let keys = TABLE.iter().map(|row| parse(row.keys)).collect();
+        Self { pointer: Pointer::Taken, keys }
     }
 }
 
@@ -178,13 +207,14 @@ impl Keymap {
         row.and_then(|(_, keys)| keys.first()).map(Key::to_string).unwrap_or_default()
     }
 
-    /// Returns the hints for these contexts: key and word.
-    pub fn hints(&self, contexts: &[Context]) -> Vec<(String, &'static str)> {
+    /// Returns the hints for these contexts.
+    pub fn hints(&self, contexts: &[Context]) -> Vec<Hint> {
+        let hint = |(row, keys): (&'static Binding, &[Key])| {
+            Some(Hint { key: keys.first()?.to_string(), word: row.hint?, action: row.action })
+        };
         let of = |context: &Context| {
             let context = *context;
-            self.rows()
-                .filter(move |(row, _)| row.context == context)
-                .filter_map(|(row, keys)| Some((keys.first()?.to_string(), row.hint?)))
+            self.rows().filter(move |(row, _)| row.context == context).filter_map(hint)
         };
         contexts.iter().flat_map(of).collect()
     }
@@ -232,5 +262,11 @@ delete = \"f8\"
 
 A key is a character (`x`, `G`), a name (`enter`, `esc`, `tab`, `backtab`, `backspace`, `delete`, `insert`,
 `home`, `end`, `pageup`, `pagedown`, `up`, `down`, `left`, `right`, `space`) or `f1` to `f12`, with `ctrl-`, `alt-`
-or `shift-` before it. What is wrong in the file is said when the program starts, and then the keys are as listed here.
+or `shift-` before it.
+
+A click selects, on the heading of a column it sorts, on a command of a journal it folds, in the line of hints and in
+dialogs it does what is written there; a double click opens, the wheel scrolls. Most terminals still select text while
+shift is held. `f9` leaves the mouse to the terminal for now, and a first line `mouse = false` in `keys.toml` for good.
+
+What is wrong in the file is said when the program starts, and then the keys are as listed here.
 ";

@@ -1,17 +1,20 @@
 //! All there is to see. [`crate::update`] alone changes it.
 
 use crate::keymap::{Context, Keymap};
-use crate::msg::Focus;
+use crate::msg::{Focus, Pointer};
+use crate::screens::details::Details;
 use crate::screens::doctor::Doctor;
 use crate::screens::editor::Editor;
 use crate::screens::pod::Pod;
 use crate::screens::pods::Pods;
+use crate::screens::printed::Printed;
 use crate::theme::{Role, Theme};
 use crate::widgets::layers::Layer;
 use pinacle_protocol::{
     ApiError, Event, HostId, HostReport, HostView, Inventory, OperationId, OperationView, PodId,
     PodPhase, PodUsage, PodView, Timestamp,
 };
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// How long a word about what was done stays, in milliseconds.
@@ -110,7 +113,7 @@ impl World {
 }
 
 /// A word about what was done.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Toast {
     /// The word.
     pub text: String,
@@ -125,6 +128,10 @@ pub struct Toast {
 pub enum Screen {
     /// A pod and its journal.
     Pod(Box<Pod>),
+    /// All about a pod.
+    Details(Box<Details>),
+    /// What a process of a pod printed.
+    Printed(Printed),
     /// A spec being edited.
     Editor(Box<Editor>),
     /// Findings about a host.
@@ -159,6 +166,10 @@ pub struct Model {
     pub layers: Vec<Layer>,
     /// A word about what was done.
     pub toast: Option<Toast>,
+    /// Whether clicks are taken from the terminal.
+    pub pointer: Pointer,
+    /// The last click: column, row, time.
+    pub clicked: Option<(u16, u16, Timestamp)>,
     /// Whether the terminal is looked at.
     pub focus: Focus,
     /// When a key was last pressed.
@@ -190,6 +201,7 @@ impl Model {
             now,
             link: Link::Loading,
         };
+        let pointer = setting.keymap.pointer;
         Self {
             setting,
             size,
@@ -198,6 +210,8 @@ impl Model {
             screens: Vec::new(),
             layers: Vec::new(),
             toast: None,
+            pointer,
+            clicked: None,
             focus: Focus::Gained,
             touched: now,
             number: 0,
@@ -211,10 +225,12 @@ impl Model {
 
     /// Returns where keys are looked up, first what is nearest.
     pub fn contexts(&self) -> &'static [Context] {
-        use Context::{Doctor, Editor, Global, Journal, Move, OnPod, Pods};
+        use Context::{Details, Doctor, Editor, Global, Journal, Move, OnPod, Output, Pods};
         match self.screens.last() {
             None => &[Pods, OnPod, Move, Global],
             Some(Screen::Pod(_)) => &[Journal, OnPod, Move, Global],
+            Some(Screen::Details(_)) => &[Details, OnPod, Move, Global],
+            Some(Screen::Printed(_)) => &[Output, Move, Global],
             Some(Screen::Editor(_)) => &[Editor, Global],
             Some(Screen::Doctor(_)) => &[Doctor, Move, Global],
         }
@@ -260,6 +276,7 @@ impl Model {
     pub fn targets(&self) -> Vec<PodId> {
         match self.screens.last() {
             Some(Screen::Pod(pod)) => vec![pod.id.clone()],
+            Some(Screen::Details(details)) => vec![details.id.clone()],
             Some(_) => Vec::new(),
             None if !self.pods.marks.is_empty() => self.pods.marks.iter().cloned().collect(),
             None => self.pods.selected.iter().cloned().collect(),

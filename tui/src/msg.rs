@@ -5,7 +5,7 @@ use crate::journal::{Missing, Piece};
 use crate::keymap::Key;
 use pinacle_protocol::{
     Accepted, ApiError, ConfigPlan, ConfigReport, Cursor, Event, HostReport, Inventory,
-    JournalRecord, PodDetail, PodId, PodUsage, Timestamp,
+    JournalRecord, PodDetail, PodId, PodUsage, ProcessView, Timestamp,
 };
 use serde::{Deserialize, Serialize};
 
@@ -78,11 +78,47 @@ pub enum Focus {
     Lost,
 }
 
+/// What was done with the mouse.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MouseKind {
+    /// The left button was pressed.
+    Click,
+    /// The wheel was turned up.
+    WheelUp,
+    /// The wheel was turned down.
+    WheelDown,
+}
+
+/// The mouse, and where it points.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Mouse {
+    /// What was done.
+    pub kind: MouseKind,
+    /// The column, from 0.
+    pub column: u16,
+    /// The row, from 0.
+    pub row: u16,
+}
+
+/// Whether clicks are taken from the terminal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Pointer {
+    /// They do what they point at.
+    #[default]
+    Taken,
+    /// The terminal has them, for selecting text.
+    Left,
+}
+
 /// Everything that can happen.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Msg {
     /// A key was pressed.
     Key(Key),
+    /// The mouse was used.
+    Mouse(Mouse),
     /// Text was pasted.
     Paste(String),
     /// The terminal has another size: columns and rows.
@@ -99,8 +135,14 @@ pub enum Msg {
     Lost(String),
     /// What pods use.
     Usage(Result<Vec<PodUsage>, ApiError>),
-    /// All about a pod.
+    /// All about a pod whose spec is edited.
     Detail(PodId, Result<Box<PodDetail>, ApiError>),
+    /// All about a pod, to be shown.
+    Looked(PodId, Result<Box<PodDetail>, ApiError>),
+    /// What a pod's supervisor keeps.
+    Processes(PodId, Result<Vec<ProcessView>, ApiError>),
+    /// What a process of a pod printed.
+    Printed(PodId, String, Result<String, ApiError>),
     /// Of the journal that is followed; the number tells it from an earlier one.
     Journal(u64, Feed),
     /// A part of the journal that was asked for; the number is the journal's.

@@ -2,16 +2,21 @@
 //! messages, each part of it beginning with all the list shows. Typed and
 //! pasted text, specs and values in them are masked before they are kept.
 
-use crate::keymap::{Code, Key};
-use crate::model::{Link, Model, Setting};
-use crate::msg::Msg;
+use crate::keymap::{Code, Key, Keymap};
+use crate::model::{Link, Model, Setting, Toast};
+use crate::msg::{Focus, Msg, Pointer};
+use crate::screens::pods::Pods;
 use crate::theme::Theme;
 use crate::update::update;
 use crate::view::view;
-use pinacle_protocol::{Cursor, Inventory, Revision, Timestamp};
+use pinacle_protocol::{
+    ApiError, Cursor, HostReport, Inventory, OperationView, PodDetail, PodUsage, Revision,
+    Timestamp,
+};
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 
 /// Bytes of one of the ring's two parts.
 const PART_BYTES: usize = 2 * 1024 * 1024;
@@ -19,14 +24,40 @@ const PART_BYTES: usize = 2 * 1024 * 1024;
 /// Messages of one of the ring's two parts.
 const PART_MESSAGES: usize = 5_000;
 
+/// Bytes after which it is begun anew wherever the screen is.
+const MOST_BYTES: usize = 8 * PART_BYTES;
+
 /// One line of a recording.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum Entry {
-    /// The screen at this moment: size, time, list. Dialogs and other screens are closed.
-    Begin(u16, u16, Timestamp, Option<Box<Inventory>>),
+    /// All there was to see. Dialogs and screens above the list are closed.
+    Begin(Box<Beginning>),
     /// A message.
     Msg(Msg),
+}
+
+/// All there is to see while only the list is.
+#[derive(Debug, Serialize, Deserialize)]
+struct Beginning {
+    size: (u16, u16),
+    now: Timestamp,
+    keymap: Keymap,
+    cwd: String,
+    inventory: Option<Inventory>,
+    lost: Option<(Timestamp, String)>,
+    usage: Vec<PodUsage>,
+    operations: Vec<OperationView>,
+    report: Option<Result<HostReport, ApiError>>,
+    list: Pods,
+    toast: Option<Toast>,
+    focus: Focus,
+    pointer: Pointer,
+    touched: Timestamp,
+    number: u64,
+    asked_host: bool,
+    usage_asked: Option<Timestamp>,
+    usage_waiting: bool,
 }
 
 /// The ring.
@@ -45,22 +76,29 @@ impl Recorder {
 
     /// Keeps a message that the model is about to take in.
     pub fn note(&mut self, model: &Model, msg: &Msg) {
-        if self.now.is_empty() || self.now.len() > PART_BYTES || self.messages > PART_MESSAGES {
-            // Only where a replay can begin: on the list.
-            if self.now.is_empty()
-                || model.screens.is_empty() && model.layers.is_empty()
-                || self.now.len() > 4 * PART_BYTES
-            {
-                self.before = std::mem::take(&mut self.now);
-                self.messages = 0;
-                self.put(&begin(model));
-            }
+        let full = self.now.len() > PART_BYTES || self.messages > PART_MESSAGES;
+        // Where a replay can begin: on the list.
+        let begins = model.screens.is_empty() && model.layers.is_empty();
+        if self.now.is_empty() || full && begins || self.now.len() > MOST_BYTES {
+            self.before = std::mem::take(&mut self.now);
+            self.messages = 0;
+            self.put(&Entry::Begin(Box::new(beginning(model))));
         }
         self.messages += 1;
-        self.put(&Entry::Msg(masked(msg, is_typing(model))));
+        let masked = masked(msg, is_typing(model));
+        self.put_msg(&masked);
     }
 
-    fn put(&mut self, entry: &Entry) {
+    fn put_msg(&mut self, msg: &Msg) {
+        #[derive(Serialize)]
+        #[serde(rename_all = "snake_case")]
+        enum Borrowed<'a> {
+            Msg(&'a Msg),
+        }
+        self.put(&Borrowed::Msg(msg));
+    }
+
+    fn put(&mut self, entry: &impl Serialize) {
         // What cannot be written as JSON is not in our messages.
         if let Ok(line) = serde_json::to_string(entry) {
             self.now.push_str(&line);
@@ -74,17 +112,59 @@ impl Recorder {
     }
 }
 
-fn begin(model: &Model) -> Entry {
+fn beginning(model: &Model) -> Beginning {
     let world = &model.world;
-    let inventory = (world.link != Link::Loading).then(|| {
-        Box::new(Inventory {
-            revision: Revision::default(),
-            cursor: Cursor::default(),
-            pods: world.pods.clone(),
-            hosts: world.hosts.clone(),
-        })
+    let inventory = (world.link != Link::Loading).then(|| Inventory {
+        revision: Revision::default(),
+        cursor: Cursor::default(),
+        pods: world.pods.clone(),
+        hosts: world.hosts.clone(),
     });
-    Entry::Begin(model.size.0, model.size.1, world.now, inventory)
+    let lost = match &world.link {
+        Link::Lost(since, why) => Some((*since, why.clone())),
+        Link::Loading | Link::Live => None,
+    };
+    Beginning {
+        size: model.size,
+        now: world.now,
+        keymap: model.setting.keymap.clone(),
+        cwd: model.setting.cwd.clone(),
+        inventory,
+        lost,
+        usage: world.usage.values().cloned().collect(),
+        operations: world.operations.values().cloned().collect(),
+        report: world.report.clone(),
+        list: model.pods.clone(),
+        toast: model.toast.clone(),
+        focus: model.focus,
+        pointer: model.pointer,
+        touched: model.touched,
+        number: model.number,
+        asked_host: model.asked_host,
+        usage_asked: model.usage_asked,
+        usage_waiting: model.usage_waiting,
+    }
+}
+
+fn begun(from: Beginning) -> Model {
+    let Beginning { keymap, cwd, size, now, .. } = from;
+    // What is played is shown as text.
+    let setting = Setting { keymap, theme: Theme::Plain, cwd };
+    let mut model = Model::new(setting, size, now);
+    if let Some(inventory) = from.inventory {
+        model.world.replace(inventory);
+    }
+    if let Some((since, why)) = from.lost {
+        model.world.link = Link::Lost(since, why);
+    }
+    model.world.usage = from.usage.into_iter().map(|u| (u.pod.clone(), u)).collect();
+    model.world.operations = from.operations.into_iter().map(|o| (o.pod.clone(), o)).collect();
+    model.world.report = from.report;
+    (model.pods, model.toast, model.focus) = (from.list, from.toast, from.focus);
+    (model.pointer, model.touched, model.number) = (from.pointer, from.touched, from.number);
+    (model.asked_host, model.usage_asked) = (from.asked_host, from.usage_asked);
+    model.usage_waiting = from.usage_waiting;
+    model
 }
 
 fn is_typing(model: &Model) -> bool {
@@ -92,17 +172,17 @@ fn is_typing(model: &Model) -> bool {
     editor && model.layers.is_empty()
 }
 
-fn masked(msg: &Msg, typing: bool) -> Msg {
-    match msg {
+fn masked(msg: &Msg, typing: bool) -> Cow<'_, Msg> {
+    Cow::Owned(match msg {
         Msg::Key(key) if typing && key.typed().is_some_and(char::is_alphanumeric) => {
             Msg::Key(Key::plain(Code::Char('x')))
         }
         Msg::Paste(text) => Msg::Paste(mask(text)),
-        Msg::Detail(id, Ok(detail)) => {
-            let mut detail = detail.clone();
-            detail.spec_text = mask_values(&detail.spec_text);
-            detail.effective_spec = String::new();
-            Msg::Detail(id.clone(), Ok(detail))
+        Msg::Detail(id, Ok(detail)) => Msg::Detail(id.clone(), Ok(without_values(detail))),
+        Msg::Looked(id, Ok(detail)) => Msg::Looked(id.clone(), Ok(without_values(detail))),
+        // Not what went through the journal, which secrets are cut out of.
+        Msg::Printed(id, process, Ok(text)) => {
+            Msg::Printed(id.clone(), process.clone(), Ok(mask(text)))
         }
         Msg::Source(Ok(source)) => {
             let mut source = source.clone();
@@ -116,8 +196,13 @@ fn masked(msg: &Msg, typing: bool) -> Msg {
         }
         Msg::Draft(name, text) => Msg::Draft(name.clone(), text.as_deref().map(mask_values)),
         Msg::Edited(Ok(Some(text))) => Msg::Edited(Ok(Some(mask_values(text)))),
-        other => other.clone(),
-    }
+        other => return Cow::Borrowed(other),
+    })
+}
+
+fn without_values(detail: &PodDetail) -> Box<PodDetail> {
+    let spec_text = mask_values(&detail.spec_text);
+    Box::new(PodDetail { spec_text, effective_spec: String::new(), ..detail.clone() })
 }
 
 fn mask(text: &str) -> String {
@@ -144,38 +229,33 @@ pub struct ReplayError {
     source: serde_json::Error,
 }
 
-/// Plays a recording; returns its last frame as text, and those after each key
-/// when `each` says so.
+/// Plays a recording; returns its last frame as text. `each` gets those after every
+/// message, with the key it was, when it was one.
 ///
 /// # Errors
 ///
 /// [`ReplayError`] for the first line that cannot be read.
-pub fn replay(text: &str, mut each: impl FnMut(&str)) -> Result<String, ReplayError> {
-    let mut model = Model::new(setting(), (80, 24), Timestamp(0));
+pub fn replay(
+    text: &str,
+    mut each: impl FnMut(Option<Key>, &Model),
+) -> Result<String, ReplayError> {
+    let mut model = Model::new(Setting::default(), (80, 24), Timestamp(0));
     for (index, line) in text.lines().enumerate() {
         let entry =
             serde_json::from_str(line).map_err(|source| ReplayError { line: index + 1, source })?;
         match entry {
-            Entry::Begin(columns, rows, now, inventory) => {
-                model = Model::new(setting(), (columns, rows), now);
-                if let Some(inventory) = inventory {
-                    update(&mut model, Msg::Inventory(inventory));
-                }
-            }
+            Entry::Begin(beginning) => model = begun(*beginning),
             Entry::Msg(msg) => {
-                let is_key = matches!(msg, Msg::Key(_));
+                let key = match msg {
+                    Msg::Key(key) => Some(key),
+                    _ => None,
+                };
                 update(&mut model, msg);
-                if is_key {
-                    each(&frame(&model));
-                }
+                each(key, &model);
             }
         }
     }
     Ok(frame(&model))
-}
-
-fn setting() -> Setting {
-    Setting { theme: Theme::Plain, ..Setting::default() }
 }
 
 /// Returns a model as a screen of text.

@@ -5,7 +5,7 @@
 use ratatui::style::{Color, Modifier, Style};
 
 /// What a stretch of the screen means.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub enum Role {
     /// Plain text.
     Plain,

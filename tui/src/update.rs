@@ -4,8 +4,10 @@
 
 mod actions;
 mod answers;
+mod details;
 mod keys;
 mod layers;
+mod mouse;
 
 use crate::cmd::Cmd;
 use crate::journal::{Direction, Search};
@@ -38,6 +40,10 @@ pub fn update(model: &mut Model, msg: Msg) -> Vec<Cmd> {
             }
             keys::on_key(model, key)
         }
+        Msg::Mouse(what) => {
+            model.touched = model.world.now;
+            mouse::on_mouse(model, what)
+        }
         Msg::Paste(text) => {
             keys::on_paste(model, &text);
             Vec::new()
@@ -69,6 +75,7 @@ fn on_tick(model: &mut Model, now: Timestamp) -> Vec<Cmd> {
         model.usage_waiting = true;
         cmds.push(Cmd::Usage(pods));
     }
+    cmds.extend(details::tick(model));
     if let Some(editor) = model.editor_mut()
         && editor.check_at.is_some_and(|at| at <= now)
     {
@@ -119,7 +126,8 @@ pub fn next_tick(model: &Model) -> Timestamp {
         Screen::Editor(editor) => editor.check_at,
         _ => None,
     });
-    let candidates = [check, model.toast.as_ref().map(|t| t.until), usage_due(model)];
+    let candidates =
+        [check, model.toast.as_ref().map(|t| t.until), usage_due(model), details::due(model)];
     let next = candidates.into_iter().flatten().min();
     next.unwrap_or(Timestamp(u64::MAX)).min(now.plus_ms(seconds * 1_000))
 }

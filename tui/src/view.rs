@@ -1,7 +1,7 @@
 //! Draws one frame. Pure: a model in, cells out.
 
 use crate::model::{Model, Screen};
-use crate::screens::{doctor, editor, pod, pods};
+use crate::screens::{details, doctor, editor, pod, pods, printed};
 use crate::widgets::{layers, status};
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
@@ -17,9 +17,14 @@ fn areas(area: Rect) -> [Rect; 4] {
     Layout::vertical([one, Constraint::Min(1), one, one]).areas(area)
 }
 
+/// Returns them on a terminal of this size.
+pub fn areas_of(size: (u16, u16)) -> [Rect; 4] {
+    areas(Rect::new(0, 0, size.0, size.1))
+}
+
 /// Returns the area of the screen on a terminal of this size.
 pub fn screen_area(size: (u16, u16)) -> Rect {
-    areas(Rect::new(0, 0, size.0, size.1))[1]
+    areas_of(size)[1]
 }
 
 /// Returns the rows of the list on a terminal of this size.
@@ -55,6 +60,8 @@ pub fn view(model: &Model, frame: &mut Frame<'_>) {
     match model.screens.last() {
         None => pods::view(model, frame, body),
         Some(Screen::Pod(pod)) => pod::view(pod, model, frame, body),
+        Some(Screen::Details(details)) => details::view(details, model, frame, body),
+        Some(Screen::Printed(printed)) => printed::view(printed, model, frame, body),
         Some(Screen::Editor(editor)) => editor::view(editor, model, frame, body),
         Some(Screen::Doctor(doctor)) => doctor::view(doctor, model, frame, body),
     }

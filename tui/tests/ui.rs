@@ -2,10 +2,15 @@
 //! nothing breaks it.
 
 mod chance;
+mod colours;
 mod frames;
 mod fuzz;
 mod journal;
 mod keys;
 mod looks;
+mod mouse;
 mod play;
+mod stage;
+mod states;
+mod storm;
 mod triples;

@@ -104,7 +104,34 @@ impl Effects {
     }
 }
 
+/// Reads what is to be shown; gives other commands back.
+async fn read(client: &Client, cmd: Cmd) -> Result<Msg, Cmd> {
+    Ok(match cmd {
+        Cmd::Look(pod) => {
+            let detail = client.pod(reference(&pod)).await;
+            Msg::Looked(pod, detail.map(Box::new))
+        }
+        Cmd::Processes(pod) => {
+            let processes = client.processes(reference(&pod)).await;
+            Msg::Processes(pod, processes)
+        }
+        Cmd::Printed { pod, process, lines } => {
+            let text = client.process_log(reference(&pod), process.clone(), lines).await;
+            Msg::Printed(pod, process, text)
+        }
+        Cmd::Read { pod, number, missing, infra } => {
+            let reader = Reader::new(client, &pod, infra);
+            Msg::Page(number, missing, reader.part(missing).await)
+        }
+        other => return Err(other),
+    })
+}
+
 async fn answer(client: &Client, facts: &Facts, cmd: Cmd) -> Option<Msg> {
+    let cmd = match read(client, cmd).await {
+        Ok(msg) => return Some(msg),
+        Err(other) => other,
+    };
     Some(match cmd {
         Cmd::Usage(pods) => {
             let pods = pods.iter().map(reference).collect();
@@ -113,10 +140,6 @@ async fn answer(client: &Client, facts: &Facts, cmd: Cmd) -> Option<Msg> {
         Cmd::Detail(pod) => {
             let detail = client.pod(reference(&pod)).await;
             Msg::Detail(pod, detail.map(Box::new))
-        }
-        Cmd::Read { pod, number, missing, infra } => {
-            let reader = Reader::new(client, &pod, infra);
-            Msg::Page(number, missing, reader.part(missing).await)
         }
         Cmd::Act(verb, pod) => {
             let accepted = act(client, facts, verb, &pod).await;

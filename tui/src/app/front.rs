@@ -6,10 +6,10 @@ use crate::attach::{self, Detach, Stdin};
 use crate::client::Client;
 use crate::failure::Failure;
 use crate::keymap::Key;
-use crate::msg::Focus;
+use crate::msg::{Focus, Mouse, MouseKind, Pointer};
 use crate::session::Session;
 use crate::terminal::{self, FullScreen, Painter};
-use crossterm::event::{Event, EventStream};
+use crossterm::event::{Event, EventStream, MouseButton, MouseEvent, MouseEventKind};
 use futures::StreamExt;
 use pinacle_protocol::{PodId, PodRef, PtyRequest};
 use ratatui::Terminal;
@@ -26,14 +26,35 @@ pub(super) struct Real<'a> {
     gone: Arc<Notify>,
     /// Whether we stopped by ourselves, and were not yet told that we go on.
     suspended: bool,
+    pointer: Pointer,
+}
+
+/// Presses and the wheel, told of in a form without limits. Movement is not asked for: it
+/// would wake us at each step.
+const MOUSE_ON: &[u8] = b"\x1b[?1000h\x1b[?1006h";
+const MOUSE_OFF: &[u8] = b"\x1b[?1006l\x1b[?1000l";
+
+fn mouse(event: MouseEvent) -> Option<Mouse> {
+    let kind = match event.kind {
+        MouseEventKind::Down(MouseButton::Left) => MouseKind::Click,
+        MouseEventKind::ScrollUp => MouseKind::WheelUp,
+        MouseEventKind::ScrollDown => MouseKind::WheelDown,
+        _ => return None,
+    };
+    Some(Mouse { kind, column: event.column, row: event.row })
 }
 
 impl<'a> Real<'a> {
     /// Takes the terminal.
-    pub(super) fn new(session: &'a mut Session, client: Arc<Client>) -> io::Result<Self> {
+    pub(super) fn new(
+        session: &'a mut Session,
+        client: Arc<Client>,
+        pointer: Pointer,
+    ) -> io::Result<Self> {
         let terminal = Terminal::new(Frames::new(Painter::new()))?;
         let gone = terminal::when_gone()?;
-        let mut front = Self { session, client, terminal, held: None, gone, suspended: false };
+        let (held, suspended) = (None, false);
+        let mut front = Self { session, client, terminal, held, gone, suspended, pointer };
         front.take()?;
         Ok(front)
     }
@@ -42,6 +63,7 @@ impl<'a> Real<'a> {
         let screen = FullScreen::enter()?;
         self.held = Some((screen, EventStream::new()));
         self.terminal.backend_mut().forget();
+        self.point(self.pointer)?;
         self.terminal.clear()
     }
 
@@ -81,7 +103,7 @@ impl Front for Real<'_> {
             Ok(Event::Resize(columns, rows)) => Input::Resized(columns, rows),
             Ok(Event::FocusGained) => Input::Focus(Focus::Gained),
             Ok(Event::FocusLost) => Input::Focus(Focus::Lost),
-            Ok(Event::Mouse(_)) => Input::Nothing,
+            Ok(Event::Mouse(event)) => mouse(event).map_or(Input::Nothing, Input::Mouse),
             Err(_) => return None,
         })
     }
@@ -132,6 +154,15 @@ impl Front for Real<'_> {
         self.give();
         let edited = local::edit(self.session, text).await;
         self.again(edited)
+    }
+
+    fn point(&mut self, pointer: Pointer) -> io::Result<()> {
+        self.pointer = pointer;
+        let bytes = match pointer {
+            Pointer::Taken => MOUSE_ON,
+            Pointer::Left => MOUSE_OFF,
+        };
+        self.terminal.backend_mut().write_raw(bytes)
     }
 
     fn copy(&mut self, text: &str) -> io::Result<()> {

@@ -57,7 +57,7 @@ pub async fn run(session: &mut Session) -> Result<(), Failure> {
     cmds.into_iter().for_each(|cmd| effects.run(cmd));
     // A key here, and in whatever the terminal is lent to somebody else's business.
     let _lent = session.interrupt.lend();
-    let mut front = Real::new(session, client).map_err(failed)?;
+    let mut front = Real::new(session, client, model.pointer).map_err(failed)?;
     let parts = Drive { front: &mut front, model, effects, messages, recorder, frame };
     let result = drive(parts).await;
     drop(front);

@@ -22,9 +22,9 @@ pub fn run(session: &mut Session, args: &ReplayArgs) -> Result<(), Failure> {
     };
     let text = std::fs::read_to_string(&path).map_err(|e| unfit(&e))?;
     let mut frames = Vec::new();
-    let last = recorder::replay(&text, |frame| {
-        if args.every {
-            frames.push(frame.to_owned());
+    let last = recorder::replay(&text, |key, model| {
+        if args.every && key.is_some() {
+            frames.push(recorder::frame(model));
         }
     });
     frames.push(last.map_err(|e| unfit(&e))?);

@@ -1,6 +1,7 @@
 //! `keys.toml`: keys bound anew. All that is wrong is found at once.
 
 use super::{Binding, Context, Key, Keymap, TABLE};
+use crate::msg::Pointer;
 use std::collections::BTreeMap;
 
 /// What is wrong with a `keys.toml`.
@@ -66,17 +67,27 @@ enum Written {
     Several(Vec<String>),
 }
 
+#[derive(serde::Deserialize)]
+struct File {
+    mouse: Option<bool>,
+    #[serde(flatten)]
+    sections: BTreeMap<String, BTreeMap<String, Written>>,
+}
+
 /// Reads a `keys.toml` over the default keys.
 ///
 /// # Errors
 ///
 /// Everything that is wrong with it, in order.
 pub fn read(text: &str) -> Result<Keymap, Vec<KeysError>> {
-    let parsed: BTreeMap<String, BTreeMap<String, Written>> = toml::from_str(text)
+    let parsed: File = toml::from_str(text)
         .map_err(|e| vec![KeysError::Form(e.to_string().lines().collect::<Vec<_>>().join(" "))])?;
     let mut keymap = Keymap::default();
+    if parsed.mouse == Some(false) {
+        keymap.pointer = Pointer::Left;
+    }
     let mut errors = Vec::new();
-    for (section, actions) in parsed {
+    for (section, actions) in parsed.sections {
         let Some(context) = Context::ALL.into_iter().find(|c| c.name() == section) else {
             let known = Context::ALL.map(Context::name).join(", ");
             errors.push(KeysError::Section { section, known });
@@ -128,11 +139,13 @@ fn rebind(
 
 /// Returns whether two contexts hold at the same time.
 fn meet(a: Context, b: Context) -> bool {
-    use Context::{Doctor, Editor, Global, Journal, Move, OnPod, Pods};
+    use Context::{Details, Doctor, Editor, Global, Journal, Move, OnPod, Output, Pods};
     let together = |a, b| {
         matches!(
             (a, b),
-            (Global, _) | (Move, OnPod | Pods | Journal | Doctor) | (OnPod, Pods | Journal)
+            (Global, _)
+                | (Move, OnPod | Pods | Journal | Details | Output | Doctor)
+                | (OnPod, Pods | Journal | Details)
         )
     };
     // Where text is typed, its own keys go before those that hold everywhere.

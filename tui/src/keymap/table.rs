@@ -14,7 +14,7 @@ const fn row(
 }
 
 use Action as A;
-use Context::{Doctor, Editor, Global, Journal, Move, OnPod, Pods};
+use Context::{Details, Doctor, Editor, Global, Journal, Move, OnPod, Output, Pods};
 
 /// Every action with its keys, in the order of the help.
 pub const TABLE: &[Binding] = &[
@@ -41,6 +41,14 @@ pub const TABLE: &[Binding] = &[
         "write what happened lately to a file, for `pinacle-tui replay`",
     ),
     row(Global, A::StartDaemon, "start_daemon", &["f6"], None, "start the daemon when it is gone"),
+    row(
+        Global,
+        A::Mouse,
+        "mouse",
+        &["f9"],
+        None,
+        "leave the mouse to the terminal, for selecting text, or take it back",
+    ),
     row(Move, A::Up, "up", &["up", "k"], None, "one up"),
     row(Move, A::Down, "down", &["down", "j"], None, "one down"),
     row(Move, A::PageUp, "page_up", &["pageup", "ctrl-b"], None, "a page up"),
@@ -68,6 +76,14 @@ pub const TABLE: &[Binding] = &[
     row(OnPod, A::Restart, "restart", &["r"], Some("restart"), "stop and start it"),
     row(OnPod, A::OpenUrl, "open_url", &["o"], Some("open"), "open its address in the browser"),
     row(OnPod, A::CopyUrl, "copy_url", &["c"], None, "copy its address"),
+    row(
+        OnPod,
+        A::Details,
+        "details",
+        &["d"],
+        Some("details"),
+        "show all about it: processes, addresses, what was done",
+    ),
     row(
         OnPod,
         A::Delete,
@@ -110,6 +126,15 @@ pub const TABLE: &[Binding] = &[
     row(Journal, A::Wrap, "wrap", &["w"], None, "wrap or cut long lines"),
     row(Journal, A::Copy, "copy", &["y"], None, "copy that command and its output"),
     row(Journal, A::Save, "save", &["ctrl-s"], None, "save the journal to a file"),
+    row(
+        Details,
+        A::Output,
+        "output",
+        &["enter"],
+        Some("output"),
+        "show what the process under the cursor printed",
+    ),
+    row(Output, A::OutputAgain, "again", &["r"], Some("read again"), "read it once more"),
     row(
         Editor,
         A::Apply,

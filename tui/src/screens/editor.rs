@@ -10,6 +10,7 @@ use crate::keymap::{Code, Key};
 use crate::msg::Source;
 use pinacle_protocol::diagnostic::{Diagnostic, Severity};
 use pinacle_protocol::{ApiError, ConfigPlan, ConfigReport, PodId, Revision, Timestamp};
+use ratatui::layout::Rect;
 use tui_textarea::{CursorMove, Input, TextArea};
 
 /// How long after the last key the text is checked, in milliseconds.
@@ -182,6 +183,22 @@ impl Editor {
             if let (Ok(row), Ok(column)) = (row, column) {
                 self.area.move_cursor(CursorMove::Jump(row, column));
             }
+        }
+    }
+
+    /// Moves the cursor by lines.
+    pub fn scroll(&mut self, by: isize) {
+        let to = if by < 0 { CursorMove::Up } else { CursorMove::Down };
+        (0..by.unsigned_abs()).for_each(|_| self.area.move_cursor(to));
+    }
+
+    /// Puts the cursor where the mouse points.
+    pub fn click(&mut self, area: Rect, column: u16, row: u16) {
+        if let Some((row, column)) = view::place_at(self, area, column, row)
+            && let (Ok(row), Ok(column)) = (u16::try_from(row), u16::try_from(column))
+        {
+            self.area.cancel_selection();
+            self.area.move_cursor(CursorMove::Jump(row, column));
         }
     }
 

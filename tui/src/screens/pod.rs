@@ -2,7 +2,7 @@
 
 mod view;
 
-pub use view::{journal_height, view};
+pub use view::{ROWS_ABOVE, journal_height, view};
 
 use crate::journal::{Direction, Journal, Kind, Missing, Pattern, Piece, Search};
 use crate::widgets::ansi::{self, Wrap};
@@ -257,6 +257,24 @@ impl Pod {
         }
     }
 
+    /// Folds or unfolds the command whose heading is in a row of the screen.
+    pub fn click(&mut self, row: usize, extent: Extent) {
+        let mut next = self.journal.shown_from(self.top(extent));
+        let mut used = 0;
+        while let Some(number) = next {
+            used += self.height(number, extent);
+            if used > row {
+                let head = self.journal.line(number);
+                let head = head.filter(|l| matches!(l.kind, Kind::Heading | Kind::Command));
+                if let Some(command) = head.map(|l| l.command) {
+                    self.journal.toggle(command);
+                }
+                return;
+            }
+            next = self.journal.shown_from(number + 1);
+        }
+    }
+
     /// Searches from a line on. `None` while lines have to be read for it.
     pub fn search(&mut self, from: u64, direction: Direction, extent: Extent) -> Option<Search> {
         let pattern = self.pattern.clone()?;
@@ -296,13 +314,18 @@ impl Pod {
         }
     }
 
-    /// Returns the text of the current command, without colours.
-    pub fn copy(&self, extent: Extent) -> Option<String> {
+    /// Returns the text of the current command, without colours, and how much that is.
+    pub fn copy(&self, extent: Extent) -> Option<(String, Copied)> {
         let command = self.current(extent)?;
         let first = self.journal.heads().find(|h| h.command == command)?.line;
-        let mut text = String::new();
-        for number in first..self.journal.len() {
-            let Some(line) = self.journal.line(number) else { break };
+        let (mut text, mut copied) = (String::new(), Copied::Whole);
+        let mut next = Some(first);
+        while let Some(number) = next {
+            next = Some(number + 1).filter(|n| *n < self.journal.len());
+            let Some(line) = self.journal.line(number) else {
+                copied = Copied::Begun;
+                break;
+            };
             let plain = ansi::strip(line.text);
             if line.command != command {
                 if line.kind == Kind::Heading || line.kind == Kind::Command {
@@ -311,6 +334,7 @@ impl Pod {
                 continue;
             }
             if text.len() + plain.len() >= COPY_BYTES {
+                copied = Copied::Begun;
                 break;
             }
             if line.kind != Kind::Continued && !text.is_empty() {
@@ -319,6 +343,15 @@ impl Pod {
             text.push_str(&plain);
         }
         text.push('\n');
-        Some(text)
+        Some((text, copied))
     }
+}
+
+/// How much of a command was copied.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Copied {
+    /// All of it.
+    Whole,
+    /// Its beginning: the rest is more than terminals take, or not read yet.
+    Begun,
 }

@@ -2,15 +2,16 @@
 
 mod view;
 
-pub use view::{state_role, view};
+pub use view::{column_at, state_role, view};
 
 use crate::model::World;
 use pinacle_protocol::{HostId, PodId, PodPhase, PodView};
+use serde::{Deserialize, Serialize};
 use std::cmp::Ordering;
 use std::collections::BTreeSet;
 
 /// What the list is sorted by.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub enum Column {
     /// Slug.
     #[default]
@@ -40,7 +41,7 @@ impl Column {
 }
 
 /// Which way the list is sorted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub enum Order {
     /// As the column says.
     #[default]
@@ -50,7 +51,7 @@ pub enum Order {
 }
 
 /// Whether pods stand under their host.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub enum Grouping {
     /// All in one list.
     #[default]
@@ -69,7 +70,7 @@ pub enum Row<'a> {
 }
 
 /// The list's own state.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Pods {
     /// The pod the cursor is on; it stays there when others come and go.
     pub selected: Option<PodId>,
@@ -172,10 +173,7 @@ impl Pods {
 
     /// Marks the pod of the cursor, or takes its mark off, and moves on.
     pub fn mark(&mut self, world: &World) {
-        let Some(id) = self.selected.clone() else { return };
-        if !self.marks.remove(&id) {
-            self.marks.insert(id);
-        }
+        self.toggle_mark();
         self.step(world, 1);
     }
 
@@ -188,6 +186,23 @@ impl Pods {
         });
         let shown: BTreeSet<PodId> = shown.collect();
         self.marks = if self.marks == shown { BTreeSet::new() } else { shown };
+    }
+
+    /// Marks the pod of the cursor, or takes its mark off.
+    pub fn toggle_mark(&mut self) {
+        let Some(id) = self.selected.clone() else { return };
+        if !self.marks.remove(&id) {
+            self.marks.insert(id);
+        }
+    }
+
+    /// Sorts by a column; the other way round when it is sorted by that already.
+    pub fn sort_by(&mut self, column: Column) {
+        if self.column == column {
+            self.reverse();
+        } else {
+            (self.column, self.order) = (column, Order::Natural);
+        }
     }
 
     /// Sorts by the next column.

@@ -3,12 +3,12 @@
 mod pod;
 mod spec;
 
-use super::search;
+use super::{details, search};
 use crate::cmd::Cmd;
 use crate::journal::Direction;
 use crate::keymap::Action;
 use crate::model::{Link, Model, Screen};
-use crate::msg::Verb;
+use crate::msg::{Pointer, Verb};
 use crate::screens::doctor::Doctor;
 use crate::theme::Role;
 use crate::view::{journal_extent, list_rows};
@@ -27,6 +27,7 @@ pub(super) fn run(model: &mut Model, action: Action) -> Vec<Cmd> {
         Action::Redraw => return vec![Cmd::Redraw],
         Action::Record => return vec![Cmd::Record],
         Action::StartDaemon => return start_daemon(model),
+        Action::Mouse => return point(model),
         Action::Help => model.layers.push(Layer::Help { scroll: 0 }),
         Action::Palette => model.layers.push(Layer::Palette(Palette::default())),
         Action::Back => return back(model),
@@ -46,9 +47,11 @@ pub(super) fn run(model: &mut Model, action: Action) -> Vec<Cmd> {
         Action::Stop => return pod::act(model, Verb::Stop),
         Action::Restart => return pod::act(model, Verb::Restart),
         Action::Delete => return pod::act(model, Verb::Delete),
-        Action::Shell | Action::OpenUrl | Action::CopyUrl | Action::Open => {
+        Action::Shell | Action::OpenUrl | Action::CopyUrl | Action::Open | Action::Details => {
             return pod::go(model, action);
         }
+        Action::Output => return details::output(model),
+        Action::OutputAgain => return details::output_again(model),
         Action::Edit => return spec::edit(model),
         Action::New => {
             let cwd = model.setting.cwd.clone();
@@ -93,6 +96,17 @@ pub(super) fn confirmed(model: &mut Model, then: Then) -> Vec<Cmd> {
     }
 }
 
+/// Takes clicks from the terminal, or leaves them to it.
+fn point(model: &mut Model) -> Vec<Cmd> {
+    let (pointer, text) = match model.pointer {
+        Pointer::Taken => (Pointer::Left, "the mouse is the terminal's now: it selects text"),
+        Pointer::Left => (Pointer::Taken, "the mouse is taken again: clicks do what they point at"),
+    };
+    model.pointer = pointer;
+    model.say(Role::Faint, text);
+    vec![Cmd::Point(pointer)]
+}
+
 /// Goes back by one: a screen, marks, the filter.
 fn back(model: &mut Model) -> Vec<Cmd> {
     match model.screens.pop() {
@@ -108,7 +122,7 @@ fn back(model: &mut Model) -> Vec<Cmd> {
             return cmds;
         }
         Some(Screen::Pod(_)) => return vec![Cmd::Unfollow],
-        Some(Screen::Doctor(_)) => {}
+        Some(Screen::Doctor(_) | Screen::Details(_) | Screen::Printed(_)) => {}
         None if model.toast.is_some() => model.toast = None,
         None if !model.pods.marks.is_empty() => model.pods.marks.clear(),
         None => model.pods.filter.clear(),
@@ -141,6 +155,8 @@ fn step(model: &mut Model, action: Action) {
             _ => pod.step(by, extent),
         },
         Some(Screen::Doctor(doctor)) => doctor.step(by),
+        Some(Screen::Details(details)) => details.step(by),
+        Some(Screen::Printed(printed)) => printed.step(by),
         Some(Screen::Editor(_)) => {}
     }
 }

@@ -1,6 +1,7 @@
 //! What the daemon answers and tells by itself.
 
 use super::actions::{follow, propose};
+use super::details;
 use crate::cmd::Cmd;
 use crate::journal::{Missing, Piece};
 use crate::model::{Link, Model, Screen};
@@ -19,14 +20,7 @@ use pinacle_protocol::{
 pub(super) fn on_answer(model: &mut Model, msg: Msg) -> Vec<Cmd> {
     match msg {
         Msg::Inventory(inventory) => model.world.replace(*inventory),
-        Msg::Changed(event) => {
-            let operation = match &*event {
-                Event::OperationChanged { operation } => Some((**operation).clone()),
-                _ => None,
-            };
-            model.world.apply(*event);
-            operation.iter().for_each(|operation| tell_end(model, operation));
-        }
+        Msg::Changed(event) => return on_changed(model, *event),
         Msg::Lost(reason) => {
             let since = match &model.world.link {
                 Link::Lost(since, _) => *since,
@@ -41,6 +35,9 @@ pub(super) fn on_answer(model: &mut Model, msg: Msg) -> Vec<Cmd> {
             let usage = answer.unwrap_or_default();
             model.world.usage.extend(usage.into_iter().map(|u| (u.pod.clone(), u)));
         }
+        Msg::Looked(id, answer) => details::on_looked(model, &id, answer),
+        Msg::Processes(id, answer) => details::on_processes(model, &id, answer),
+        Msg::Printed(id, process, answer) => details::on_printed(model, &id, &process, answer),
         Msg::Detail(id, answer) => return on_detail(model, &id, answer),
         Msg::Journal(number, feed) => {
             let extent = journal_extent(model.size);
@@ -74,6 +71,17 @@ pub(super) fn on_answer(model: &mut Model, msg: Msg) -> Vec<Cmd> {
         _ => {}
     }
     Vec::new()
+}
+
+fn on_changed(model: &mut Model, event: Event) -> Vec<Cmd> {
+    let operation = match &event {
+        Event::OperationChanged { operation } => Some((**operation).clone()),
+        _ => None,
+    };
+    let cmds = details::changed(model, &event);
+    model.world.apply(event);
+    operation.iter().for_each(|operation| tell_end(model, operation));
+    cmds
 }
 
 /// Takes in a part of a journal. What could not be had is asked for again when somebody

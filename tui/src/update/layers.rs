@@ -33,6 +33,24 @@ fn scrolls(key: Key) -> Option<isize> {
     })
 }
 
+/// Scrolls the dialog on top by lines.
+pub(super) fn scroll(model: &mut Model, by: isize) {
+    let rows = match model.layers.last() {
+        Some(Layer::Palette(palette)) => {
+            palette.rows(&model.setting.keymap, model.contexts()).len()
+        }
+        _ => 0,
+    };
+    match model.layers.last_mut() {
+        Some(Layer::Help { scroll }) => *scroll = scroll.saturating_add_signed(by).min(200),
+        Some(Layer::Palette(palette)) => palette.step(by, rows),
+        Some(Layer::Confirm(confirm)) => {
+            confirm.scroll = confirm.scroll.saturating_add_signed(by).min(1_000);
+        }
+        Some(Layer::Prompt(..)) | None => {}
+    }
+}
+
 pub(super) fn on_key(model: &mut Model, key: Key) -> Vec<Cmd> {
     let leaves = key.is("esc") || key.to_string() == "ctrl-c";
     let Some(layer) = model.layers.pop() else { return Vec::new() };

@@ -2,8 +2,8 @@
 
 use super::input::LineInput;
 use super::palette::Palette;
-use super::text::{cut, fit, width, wrap};
-use crate::keymap::Context;
+use super::text::{columns, cut, fit, width, wrap};
+use crate::keymap::{Context, Key};
 use crate::model::Model;
 use crate::msg::Verb;
 use crate::theme::{Role, Theme};
@@ -74,49 +74,114 @@ pub enum Layer {
     Confirm(Confirm),
 }
 
-/// Draws a dialog over an area.
-pub fn view(layer: &Layer, model: &Model, frame: &mut Frame<'_>, area: Rect) {
-    let theme = model.setting.theme;
-    match layer {
-        Layer::Prompt(purpose, input) => prompt(*purpose, input, theme, frame, area),
-        Layer::Help { scroll } => {
-            let lines = help(model, usize::from(area.width).saturating_sub(6));
-            boxed("Keys", lines, *scroll, "esc closes, up and down scroll", theme, frame, area);
-        }
-        Layer::Palette(palette) => self::palette(palette, model, frame, area),
-        Layer::Confirm(confirm) => question(confirm, theme, frame, area),
+/// What is at a place of a dialog.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Hit {
+    /// As if this key were pressed.
+    Key(Key),
+    /// This row of a list.
+    Row(usize),
+    /// Nothing that can be clicked.
+    Nothing,
+}
+
+/// A dialog as it is drawn: lines in a box as large as they need, scrolled.
+struct Boxed {
+    title: String,
+    lines: Vec<Line<'static>>,
+    scroll: usize,
+    below: String,
+}
+
+impl Boxed {
+    fn place(&self, area: Rect) -> Rect {
+        let words = [width(&self.title), width(&self.below)];
+        let widest = self.lines.iter().map(Line::width).chain(words).max().unwrap_or(0);
+        let columns = u16::try_from(widest + 4).unwrap_or(u16::MAX).min(area.width);
+        let rows = u16::try_from(self.lines.len() + 2).unwrap_or(u16::MAX).min(area.height);
+        let x = area.x + (area.width - columns) / 2;
+        Rect::new(x, area.y + (area.height - rows) / 2, columns, rows)
+    }
+
+    fn draw(self, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
+        let place = self.place(area);
+        let hidden = self.lines.len().saturating_sub(usize::from(place.height.saturating_sub(2)));
+        let scroll = u16::try_from(self.scroll.min(hidden)).unwrap_or(u16::MAX);
+        let below = Line::styled(format!(" {} ", self.below), theme.style(Role::Faint));
+        let block = Block::bordered()
+            .title(Span::styled(format!(" {} ", self.title), theme.style(Role::Accent)))
+            .title_bottom(below.right_aligned())
+            .padding(ratatui::widgets::Padding::horizontal(1));
+        // A column beside it as well, for letters at its edge to stay readable.
+        let x = place.x.saturating_sub(1).max(area.x);
+        let right = (place.right() + 1).min(area.right());
+        frame.render_widget(Clear, Rect { x, width: right - x, ..place });
+        frame.render_widget(Paragraph::new(self.lines).scroll((scroll, 0)).block(block), place);
     }
 }
 
-/// Draws lines in a box as large as they need, scrolled.
-fn boxed(
-    title: &str,
-    lines: Vec<Line<'static>>,
-    scroll: usize,
-    below: &str,
-    theme: Theme,
-    frame: &mut Frame<'_>,
-    area: Rect,
-) {
-    let widest =
-        lines.iter().map(Line::width).chain([width(title), width(below)]).max().unwrap_or(0);
-    let columns = u16::try_from(widest + 4).unwrap_or(u16::MAX).min(area.width);
-    let rows = u16::try_from(lines.len() + 2).unwrap_or(u16::MAX).min(area.height);
-    let place = Rect::new(
-        area.x + (area.width - columns) / 2,
-        area.y + (area.height - rows) / 2,
-        columns,
-        rows,
-    );
-    let hidden = lines.len().saturating_sub(usize::from(rows.saturating_sub(2)));
-    let scroll = u16::try_from(scroll.min(hidden)).unwrap_or(u16::MAX);
-    let block = Block::bordered()
-        .title(Span::styled(format!(" {title} "), theme.style(Role::Accent)))
-        .title_bottom(Line::styled(format!(" {below} "), theme.style(Role::Faint)).right_aligned())
-        .padding(ratatui::widgets::Padding::horizontal(1));
-    frame.render_widget(Clear, place);
-    frame.render_widget(Paragraph::new(lines).scroll((scroll, 0)).block(block), place);
+/// Returns where dialogs are drawn: the lines at the top and the bottom stay.
+fn inner(area: Rect) -> Rect {
+    Rect { y: area.y + 1, height: area.height.saturating_sub(2), ..area }
 }
+
+/// Returns a dialog's box; a prompt has none.
+fn boxed(layer: &Layer, model: &Model, area: Rect) -> Option<Boxed> {
+    let theme = model.setting.theme;
+    match layer {
+        Layer::Prompt(..) => None,
+        Layer::Help { scroll } => Some(Boxed {
+            title: "Keys".to_owned(),
+            lines: help(model, usize::from(area.width).saturating_sub(6)),
+            scroll: *scroll,
+            below: "esc closes, up and down scroll".to_owned(),
+        }),
+        Layer::Palette(palette) => Some(self::palette(palette, model, area)),
+        Layer::Confirm(confirm) => Some(question(confirm, theme, area)),
+    }
+}
+
+/// Draws a dialog over an area.
+pub fn view(layer: &Layer, model: &Model, frame: &mut Frame<'_>, area: Rect) {
+    let theme = model.setting.theme;
+    if let Layer::Prompt(purpose, input) = layer {
+        prompt(*purpose, input, theme, frame, area);
+    }
+    if let Some(boxed) = boxed(layer, model, inner(area)) {
+        boxed.draw(theme, frame, inner(area));
+    }
+}
+
+/// Returns what is at a place of the dialog on top.
+pub fn hit(layer: &Layer, model: &Model, (x, y): (u16, u16)) -> Hit {
+    let area = inner(Rect::new(0, 0, model.size.0, model.size.1));
+    let key = |text: &str| text.parse().map_or(Hit::Nothing, Hit::Key);
+    let Some(boxed) = boxed(layer, model, area) else { return Hit::Nothing };
+    let place = boxed.place(area);
+    match layer {
+        // A question is only ever answered by its words.
+        Layer::Confirm(confirm) if confirm.word.is_none() && y + 1 == place.bottom() => {
+            let from = place.right().saturating_sub(2 + columns(&boxed.below));
+            let yes = columns(YES);
+            match x.checked_sub(from) {
+                Some(at) if at < yes => key("y"),
+                Some(at) if at > yes && at <= columns(&boxed.below) => key("n"),
+                _ => Hit::Nothing,
+            }
+        }
+        Layer::Confirm(_) | Layer::Prompt(..) => Hit::Nothing,
+        Layer::Help { .. } | Layer::Palette(_) if !place.contains((x, y).into()) => key("esc"),
+        Layer::Help { .. } => Hit::Nothing,
+        Layer::Palette(palette) => {
+            let rows = palette.rows(&model.setting.keymap, model.contexts()).len();
+            let row =
+                usize::from(y - place.y).checked_sub(2).map(|row| row + first_row(palette, area));
+            row.filter(|row| *row < rows && y + 1 < place.bottom()).map_or(Hit::Nothing, Hit::Row)
+        }
+    }
+}
+
+const YES: &str = "y yes,";
 
 fn help(model: &Model, columns: usize) -> Vec<Line<'static>> {
     let theme = model.setting.theme;
@@ -142,14 +207,22 @@ fn help(model: &Model, columns: usize) -> Vec<Line<'static>> {
     lines
 }
 
-fn palette(palette: &Palette, model: &Model, frame: &mut Frame<'_>, area: Rect) {
+/// Returns the rows of the palette that fit.
+fn palette_rows(area: Rect) -> usize {
+    usize::from(area.height).saturating_sub(6).max(1)
+}
+
+fn first_row(palette: &Palette, area: Rect) -> usize {
+    (palette.selected + 1).saturating_sub(palette_rows(area))
+}
+
+fn palette(palette: &Palette, model: &Model, area: Rect) -> Boxed {
     let theme = model.setting.theme;
     let columns = usize::from(area.width).saturating_sub(8).min(90);
     let rows = palette.rows(&model.setting.keymap, model.contexts());
-    let shown = usize::from(area.height).saturating_sub(6).max(1);
-    let first = (palette.selected + 1).saturating_sub(shown);
     let mut lines = vec![typed("> ", &palette.input, theme)];
-    for (at, (row, keys)) in rows.iter().enumerate().skip(first).take(shown) {
+    let shown = rows.iter().enumerate().skip(first_row(palette, area)).take(palette_rows(area));
+    for (at, (row, keys)) in shown {
         let key = keys.first().map(ToString::to_string).unwrap_or_default();
         let text =
             format!("{} {} {}", fit(&row.name.replace('_', " "), 17), fit(&key, 10), row.help);
@@ -163,10 +236,11 @@ fn palette(palette: &Palette, model: &Model, frame: &mut Frame<'_>, area: Rect) 
     if rows.is_empty() {
         lines.push(Line::styled(fit("nothing of that name", columns), theme.style(Role::Faint)));
     }
-    boxed("What to do", lines, 0, "enter does it, esc closes", theme, frame, area);
+    let below = "enter does it, esc closes".to_owned();
+    Boxed { title: "What to do".to_owned(), lines, scroll: 0, below }
 }
 
-fn question(confirm: &Confirm, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
+fn question(confirm: &Confirm, theme: Theme, area: Rect) -> Boxed {
     let columns = usize::from(area.width).saturating_sub(6).min(90);
     let mut lines = Vec::new();
     for (role, text) in &confirm.lines {
@@ -175,7 +249,7 @@ fn question(confirm: &Confirm, theme: Theme, frame: &mut Frame<'_>, area: Rect) 
         }
     }
     let below = match &confirm.word {
-        None => "y yes, n no".to_owned(),
+        None => format!("{YES} n no"),
         Some(word) => {
             lines.push(Line::raw(""));
             lines.push(typed(
@@ -186,7 +260,7 @@ fn question(confirm: &Confirm, theme: Theme, frame: &mut Frame<'_>, area: Rect) 
             "esc goes back".to_owned()
         }
     };
-    boxed(&confirm.title, lines, confirm.scroll, &below, theme, frame, area);
+    Boxed { title: confirm.title.clone(), lines, scroll: confirm.scroll, below }
 }
 
 fn prompt(purpose: Purpose, input: &LineInput, theme: Theme, frame: &mut Frame<'_>, area: Rect) {

@@ -1,6 +1,7 @@
 //! The line at the top, and the two at the bottom.
 
 use super::text::{cut, fit, width, wrap};
+use crate::keymap::{Action, Context, Hint};
 use crate::model::{Link, Model, Screen};
 use crate::output::time;
 use crate::sanitize::plain_line;
@@ -16,7 +17,7 @@ pub fn top(model: &Model, columns: usize) -> Line<'static> {
     let (world, theme) = (&model.world, model.setting.theme);
     if let Link::Lost(since, reason) = &world.link {
         let age = time::age(world.now.since_ms(*since));
-        let key = model.setting.keymap.shown(crate::keymap::Action::StartDaemon);
+        let key = model.setting.keymap.shown(Action::StartDaemon);
         let text = format!(
             " no link to the daemon for {age}, trying again; {key} starts it: {}",
             plain_line(reason)
@@ -114,23 +115,25 @@ pub fn long_word(model: &Model, frame: &mut Frame<'_>, body: Rect) {
     frame.render_widget(Paragraph::new(lines), place);
 }
 
-/// Returns the line of hints: as many as fit, quit and help always.
-pub fn hints(model: &Model, columns: usize) -> Line<'static> {
-    let theme = model.setting.theme;
+/// Returns the hints that are shown: as many as fit, quit and help always.
+fn shown(model: &Model, columns: usize) -> Vec<Hint> {
     let keymap = &model.setting.keymap;
     let contexts = model.contexts();
-    let (global, own) = contexts.split_last().unwrap_or((&crate::keymap::Context::Global, &[]));
+    let (global, own) = contexts.split_last().unwrap_or((&Context::Global, &[]));
     let mut always = keymap.hints(&[*global]);
+    let hint = |key: &str, word, action| Hint { key: key.to_owned(), word, action };
     if matches!(model.screens.last(), Some(Screen::Editor(_))) {
         // Letters are text there.
-        always = vec![("f1".to_owned(), "help"), ("esc".to_owned(), "back")];
+        always = vec![hint("f1", "help", Action::Help), hint("esc", "back", Action::Back)];
     } else if !model.screens.is_empty() {
-        always.insert(0, (keymap.shown(crate::keymap::Action::Back), "back"));
+        always.insert(0, hint(&keymap.shown(Action::Back), "back", Action::Back));
     }
-    let length = |(key, word): &(String, &str)| width(key) + width(word) + 3;
     let mut room = columns.saturating_sub(always.iter().map(length).sum());
     let mut shown = Vec::new();
-    for hint in keymap.hints(own) {
+    // Without a pod there is but one thing to do on the list.
+    let bare = model.screens.is_empty() && model.world.pods.is_empty();
+    let useful = |hint: &Hint| !bare || hint.action == Action::New;
+    for hint in keymap.hints(own).into_iter().filter(useful) {
         if length(&hint) > room {
             break;
         }
@@ -138,10 +141,34 @@ pub fn hints(model: &Model, columns: usize) -> Line<'static> {
         shown.push(hint);
     }
     shown.extend(always);
+    shown
+}
+
+/// Returns the columns of a hint with the gap behind it.
+fn length(hint: &Hint) -> usize {
+    width(&hint.key) + width(hint.word) + 3
+}
+
+/// Returns the line of hints.
+pub fn hints(model: &Model, columns: usize) -> Line<'static> {
+    let theme = model.setting.theme;
     let mut spans = Vec::new();
-    for (key, word) in shown {
+    for Hint { key, word, .. } in shown(model, columns) {
         spans.push(Span::styled(key, theme.style(Role::Key)));
         spans.push(Span::raw(format!(" {word}  ")));
     }
     Line::from(spans)
+}
+
+/// Returns what the hint at a column does.
+pub fn hint_at(model: &Model, columns: usize, at: usize) -> Option<Action> {
+    let mut from = 0;
+    for hint in shown(model, columns) {
+        let to = from + length(&hint);
+        if (from..to).contains(&at) {
+            return Some(hint.action);
+        }
+        from = to;
+    }
+    None
 }

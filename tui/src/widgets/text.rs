@@ -50,6 +50,11 @@ pub fn wrap(text: &str, columns: usize) -> Vec<String> {
     let columns = columns.max(1);
     let mut lines = Vec::new();
     for paragraph in text.lines() {
+        // What is set in stays so, as the lines of a diff.
+        let body = paragraph.trim_start_matches(' ');
+        let indent = (paragraph.len() - body.len()).min(columns / 2);
+        let (from, columns) = (lines.len(), columns - indent);
+        let paragraph = body;
         let mut line = String::new();
         for word in paragraph.split(' ') {
             let gap = usize::from(!line.is_empty());
@@ -71,6 +76,9 @@ pub fn wrap(text: &str, columns: usize) -> Vec<String> {
             }
         }
         lines.push(line);
+        for line in &mut lines[from..] {
+            line.insert_str(0, &" ".repeat(indent));
+        }
     }
     lines
 }

@@ -303,3 +303,33 @@ fn what_cannot_be_read_is_said_and_asked_for_again_by_a_key() {
     let shown = long.press("down");
     assert!(shown.contains("line 3"), "{shown}");
 }
+
+#[test]
+fn what_is_copied_is_capped_and_that_is_said() {
+    let mut model = opened();
+    let text = "a line of output\n".repeat(100);
+    records(&mut model, vec![views::begin(1, "Run", "make"), views::output(2, 1, &text)]);
+    let cmds = press(&mut model, "y");
+    let [Cmd::Copy(what, copied)] = &cmds[..] else { panic!("{cmds:?}") };
+    assert_eq!((*what, copied.lines().count()), ("the command and its output", 102));
+    for seq in 3..60 {
+        records(&mut model, vec![views::output(seq, 1, &text)]);
+    }
+    let cmds = press(&mut model, "y");
+    let [Cmd::Copy(what, copied)] = &cmds[..] else { panic!("{cmds:?}") };
+    assert!(what.contains("the beginning") && copied.len() <= 74_000, "{what} {}", copied.len());
+}
+
+#[test]
+fn what_a_terminal_shows_in_other_widths_stays_in_its_columns() {
+    let mut model = opened();
+    // Joined, combined, wide, with a selector of form, invisible, tabbed, and moved about.
+    let text = "a\u{301}|👩\u{200d}👩|❤\u{fe0f}|한|\t|\u{200b}|\x1b[3Cx\x08y\x07|end\n".repeat(3);
+    records(&mut model, vec![views::begin(1, "Run", "x"), views::output(2, 1, &text)]);
+    for columns in [60, 61, 80] {
+        resize(&mut model, (columns, 24));
+        let shown = screen(&model);
+        assert!(shown.matches("|end").count() == 3, "{shown}");
+        assert!(shown.contains("xy|end"), "{shown}");
+    }
+}

@@ -6,22 +6,24 @@ use pinacle_protocol::*;
 use pinacle_tui::model::Model;
 use pinacle_tui::msg::{Feed, Msg, Source};
 use pinacle_tui::update::update;
-use pinacle_tui::view::view;
-use ratatui::Terminal;
-use ratatui::backend::TestBackend;
-use ratatui::style::{Color, Modifier};
 
-/// Compares a model's screens with those that were looked at.
-fn check(name: &str, model: &mut Model) {
-    let mut shown = String::new();
+/// Returns a model's screens on every size.
+pub(super) fn on_every_size(model: &mut Model) -> String {
+    let (mut shown, before) = (String::new(), model.size);
     for size in SIZES {
         resize(model, size);
         shown.push_str(&format!("== {}x{}\n{}", size.0, size.1, screen(model)));
     }
-    insta::assert_snapshot!(name, shown);
+    resize(model, before);
+    shown
 }
 
-fn mixed() -> Inventory {
+/// Compares a model's screens with those that were looked at.
+fn check(name: &str, model: &mut Model) {
+    insta::assert_snapshot!(name, on_every_size(model));
+}
+
+pub(super) fn mixed() -> Inventory {
     let phases = [
         ("api", PodPhase::Running),
         ("blog", PodPhase::Stopped),
@@ -168,26 +170,4 @@ fn too_small() {
         screen(&model);
     }
     insta::assert_snapshot!(screen(&model).lines().next().unwrap_or_default(), @"59x40 is too small; 60x12 is needed");
-}
-
-#[test]
-fn colours_say_the_same_as_words() {
-    let model = with(mixed());
-    let mut terminal = Terminal::new(TestBackend::new(80, 24)).expect("a terminal");
-    terminal.draw(|frame| view(&model, frame)).expect("draws");
-    let buffer = terminal.backend().buffer();
-    let of = |word: &str| {
-        (0..24_u16)
-            .find_map(|y| {
-                let row: String = (0..80).map(|x| buffer[(x, y)].symbol()).collect();
-                let at = row.find(word)?;
-                (y > 1).then(|| buffer[(u16::try_from(at).expect("fits"), y)].clone())
-            })
-            .unwrap_or_else(|| panic!("{word} is not shown"))
-    };
-    assert_eq!(of("stopped").modifier, Modifier::DIM);
-    assert_eq!(of("failed").fg, Color::Red);
-    assert_eq!(of("starting").fg, Color::Yellow);
-    assert_eq!(of("running").fg, Color::Green);
-    assert!(of("running").modifier.contains(Modifier::REVERSED), "the cursor is on it");
 }

@@ -1,140 +1,25 @@
 //! What keys lead to, through the loop that people use, against a daemon.
 
+use super::stage::play;
 use crate::support::{World, eventually};
 use pinacle_protocol::PodPhase;
-use pinacle_tui::app::effects::{Effects, Facts};
-use pinacle_tui::app::{Drive, FRAME, Front, Input, PENDING, drive};
-use pinacle_tui::client::Client;
-use pinacle_tui::model::{Model, Setting};
-use pinacle_tui::output::time;
-use pinacle_tui::recorder::Recorder;
-use ratatui::Terminal;
-use ratatui::backend::{Backend, TestBackend};
-use ratatui::buffer::Cell;
-use ratatui::layout::{Position, Size};
-use std::io;
-use std::sync::{Arc, Mutex};
-use tokio::sync::mpsc;
+use pinacle_tui::app::Input;
 
-/// Shows each frame to the test.
-struct Shown {
-    inner: TestBackend,
-    frame: Arc<Mutex<String>>,
-}
-
-macro_rules! pass {
-    ($($name:ident($($arg:ident: $type:ty),*) -> $out:ty;)*) => {
-        $(fn $name(&mut self, $($arg: $type),*) -> io::Result<$out> {
-            let Ok(out) = self.inner.$name($($arg),*);
-            Ok(out)
-        })*
-    };
-}
-
-impl Backend for Shown {
-    type Error = io::Error;
-
-    fn draw<'a, I: Iterator<Item = (u16, u16, &'a Cell)>>(&mut self, content: I) -> io::Result<()> {
-        let Ok(()) = self.inner.draw(content);
-        *self.frame.lock().expect("not poisoned") = self.inner.to_string();
-        Ok(())
-    }
-
-    fn set_cursor_position<P: Into<Position>>(&mut self, at: P) -> io::Result<()> {
-        let Ok(()) = self.inner.set_cursor_position(at);
-        Ok(())
-    }
-
-    fn size(&self) -> io::Result<Size> {
-        let Ok(size) = self.inner.size();
-        Ok(size)
-    }
-
-    pass! {
-        hide_cursor() -> ();
-        show_cursor() -> ();
-        get_cursor_position() -> Position;
-        clear() -> ();
-        clear_region(kind: ratatui::backend::ClearType) -> ();
-        window_size() -> ratatui::backend::WindowSize;
-        flush() -> ();
-    }
-}
-
-/// A terminal whose keys the test presses.
-struct Pressed {
-    terminal: Terminal<Shown>,
-    keys: mpsc::Receiver<Input>,
-    lent: Arc<Mutex<Vec<String>>>,
-}
-
-impl Front for Pressed {
-    type Backend = Shown;
-
-    fn terminal(&mut self) -> &mut Terminal<Shown> {
-        &mut self.terminal
-    }
-
-    async fn next(&mut self) -> Option<Input> {
-        self.keys.recv().await
-    }
-
-    fn suspend(&mut self) -> io::Result<()> {
-        self.lent.lock().expect("not poisoned").push("suspend".to_owned());
-        Ok(())
-    }
-
-    async fn shell(&mut self, pod: &pinacle_protocol::PodId) -> Result<String, String> {
-        self.lent.lock().expect("not poisoned").push(format!("shell {pod}"));
-        Ok("back from the shell".to_owned())
-    }
-
-    async fn edit(&mut self, text: &str) -> Result<Option<String>, String> {
-        Ok(Some(format!("{text}# edited elsewhere\n")))
-    }
-
-    fn copy(&mut self, text: &str) -> io::Result<()> {
-        self.lent.lock().expect("not poisoned").push(format!("copy {text}"));
-        Ok(())
-    }
-}
-
-/// Runs the loop; presses keys step by step, waiting for a text after each step.
+/// Presses keys step by step, waiting for a text after each step.
 async fn check(world: &World, steps: &[(&str, &str)]) -> Vec<String> {
-    let frame = Arc::new(Mutex::new(String::new()));
-    let lent = Arc::new(Mutex::new(Vec::new()));
-    let backend = Shown { inner: TestBackend::new(100, 30), frame: frame.clone() };
-    let (keys, receiver) = mpsc::channel(64);
-    let terminal = Terminal::new(backend).expect("a terminal");
-    let mut front = Pressed { terminal, keys: receiver, lent: lent.clone() };
-    let client = Arc::new(Client::connect(&world.socket()).await.expect("a daemon"));
-    let (sender, messages) = mpsc::channel(PENDING);
-    let facts = Facts {
-        socket: world.socket(),
-        state_dir: world.dir.path().join("state"),
-        cwd: world.cwd.clone(),
-        env: world.env.iter().cloned().collect(),
-    };
-    let effects = Effects::new(facts, client, sender, None);
-    let setting = Setting { cwd: world.cwd.display().to_string(), ..Setting::default() };
-    let model = Model::new(setting, (100, 30), time::now());
-    let recorder = Arc::new(Mutex::new(Recorder::new()));
-    let parts = Drive { front: &mut front, model, effects, messages, recorder, frame: FRAME };
-    let pressing = async {
+    let (_, lent) = play(world, (100, 30), async |hands| {
         for (pressed, expected) in steps {
             for key in pressed.split_whitespace() {
-                keys.send(Input::Key(key.parse().expect("a key"))).await.expect("the loop runs");
+                let key = key.parse().expect("a key");
+                hands.keys.send(Input::Key(key)).await.expect("the loop runs");
             }
-            let what = format!(
-                "{pressed:?} shows {expected:?}; last:\n{}",
-                frame.lock().expect("not poisoned")
-            );
-            eventually(&what, || frame.lock().expect("not poisoned").contains(expected)).await;
+            let what = format!("{pressed:?} shows {expected:?}; before:\n{}", hands.shown());
+            eventually(&what, || hands.shown().contains(expected)).await;
         }
-        drop(keys);
-    };
-    let (ended, ()) = tokio::join!(drive(parts), pressing);
-    ended.expect("the loop ends well");
+        hands.lent.clone()
+    })
+    .await;
+    // Once the loop has ended: the last key was taken in by then.
     lent.lock().expect("not poisoned").clone()
 }
 

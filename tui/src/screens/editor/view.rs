@@ -45,6 +45,24 @@ pub fn text_extent(editor: &Editor, area: Rect) -> (usize, usize) {
     (usize::from(text.width).saturating_sub(GUTTER), usize::from(text.height))
 }
 
+/// Returns the line and character of the text at a place of the screen.
+pub(super) fn place_at(editor: &Editor, area: Rect, x: u16, y: u16) -> Option<(usize, usize)> {
+    let [_, text, _, _] = areas(editor, area);
+    if !text.contains((x, y).into()) {
+        return None;
+    }
+    let (top, left) = editor.scrolled;
+    let row = (top + usize::from(y - text.y)).min(editor.area.lines().len().saturating_sub(1));
+    let columns = usize::from(x - text.x).saturating_sub(GUTTER);
+    let mut used = 0;
+    let shown = editor.area.lines()[row].chars().skip(left);
+    let passed = shown.take_while(|c| {
+        used += width_of(*c);
+        used <= columns
+    });
+    Some((row, left + passed.count()))
+}
+
 /// Draws it.
 pub fn view(editor: &Editor, model: &Model, frame: &mut Frame<'_>, area: Rect) {
     let theme = model.setting.theme;
@@ -197,7 +215,11 @@ fn beside(editor: &Editor, theme: Theme, area: Rect) -> Vec<Line<'static>> {
     match (&editor.target, &editor.plan) {
         (Target::New(_), _) => {
             let effective = editor.report.as_ref().and_then(|r| r.effective.as_deref());
-            for line in effective.unwrap_or("(once there are no errors)").lines() {
+            let none = match &editor.report {
+                None => "checking ...",
+                Some(_) => "(once there are no errors)",
+            };
+            for line in effective.unwrap_or(none).lines() {
                 let spans = yaml::spans(line, theme).into_iter();
                 let spans = spans.map(|(text, style)| Span::styled(text.to_owned(), style));
                 out.push(Line::from(spans.collect::<Vec<_>>()));

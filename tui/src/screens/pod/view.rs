@@ -17,11 +17,11 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::Paragraph;
 
 /// Rows above the journal: the pod, its address or reason, the journal's title.
-const ABOVE: u16 = 3;
+pub const ROWS_ABOVE: usize = 3;
 
 /// Returns the rows of the journal in an area of so many.
 pub fn journal_height(rows: u16) -> usize {
-    usize::from(rows.saturating_sub(ABOVE)).max(1)
+    usize::from(rows).saturating_sub(ROWS_ABOVE).max(1)
 }
 
 /// Draws them.
@@ -41,7 +41,7 @@ pub fn view(pod: &Pod, model: &Model, frame: &mut Frame<'_>, area: Rect) {
     lines.truncate(usize::from(area.height));
     frame.render_widget(Paragraph::new(lines), area);
     let unseen = pod.unseen();
-    if unseen > 0 && area.height > ABOVE + 1 {
+    if unseen > 0 && usize::from(area.height) > ROWS_ABOVE + 1 {
         let text =
             format!(" {unseen} new line{} below - f follows ", if unseen == 1 { "" } else { "s" });
         let length = columns(&text).min(area.width);
@@ -111,7 +111,9 @@ fn title(pod: &Pod, extent: Extent, theme: Theme) -> Line<'static> {
     if pod.infra {
         text.push_str(" with infra");
     }
-    text.push_str(&place(pod, extent));
+    if pod.caught_up || !pod.journal.is_empty() {
+        text.push_str(&place(pod, extent));
+    }
     if let Some(pattern) = &pod.pattern {
         let state = if pod.pending.is_some() { "searching" } else { "search" };
         text.push_str(&format!(", {state} \"{}\"", plain_line(pattern.text())));

@@ -5,7 +5,7 @@ use crate::model::{Link, Model, World};
 use crate::output::{Style as Meaning, table, time};
 use crate::sanitize::plain_line;
 use crate::theme::{Role, Theme};
-use crate::widgets::text::{fit, wrap};
+use crate::widgets::text::{cut, fit, width, wrap};
 use pinacle_protocol::{CheckStatus, HostId, HostStatus, PodPhase, PodView};
 use ratatui::Frame;
 use ratatui::layout::Rect;
@@ -22,7 +22,7 @@ fn columns(width: u16) -> Vec<(&'static str, Option<Column>, usize)> {
         ("STATE", Some(Column::State), 19),
         ("TIER", Some(Column::Tier), 10),
         ("CPU", Some(Column::Cpu), 5),
-        ("MEMORY", Some(Column::Memory), 6),
+        ("MEMORY", Some(Column::Memory), 7),
         ("PORT", Some(Column::Port), 5),
         ("AGE", Some(Column::Age), 5),
     ];
@@ -32,6 +32,18 @@ fn columns(width: u16) -> Vec<(&'static str, Option<Column>, usize)> {
     let taken: usize = columns.iter().map(|c| c.2 + 1).sum::<usize>() + 2;
     columns[0].2 = usize::from(width).saturating_sub(taken).max(8);
     columns
+}
+
+/// Returns what the heading at a column of the screen sorts by.
+pub fn column_at(width: u16, at: u16) -> Option<Column> {
+    let mut from = 2;
+    for (_, column, width) in columns(width) {
+        if (from..=from + width).contains(&usize::from(at)) {
+            return column;
+        }
+        from += width + 1;
+    }
+    None
 }
 
 /// Draws the list into an area: headings, rows.
@@ -66,7 +78,7 @@ fn heading(pods: &Pods, columns: &[(&str, Option<Column>, usize)], theme: Theme)
         let sorted = *column == Some(pods.column);
         let arrow = if pods.order == Order::Reversed { "^" } else { "v" };
         let name = if sorted { format!("{name}{arrow}") } else { (*name).to_owned() };
-        text.push_str(&fit(&name, *width));
+        text.push_str(&placed(&name, *column, *width));
         text.push(' ');
     }
     Line::styled(text, theme.style(Role::Strong))
@@ -114,7 +126,7 @@ fn pod_line(
     let usage = world.usage.get(&pod.id).filter(|_| runs);
     let mut spans =
         vec![Span::styled(if marked { "* " } else { "  " }, theme.style(Role::Warning))];
-    for (name, _, width) in columns {
+    for (name, column, width) in columns {
         let (text, role) = match *name {
             "NAME" => (indented(pod, model), if marked { Role::Strong } else { Role::Plain }),
             "STATE" => (state(pod, world), state_role(pod)),
@@ -125,10 +137,22 @@ fn pod_line(
             "AGE" => (time::age(world.now.since_ms(pod.created_at)), Role::Faint),
             _ => (pod.url.as_deref().map_or_else(dash, plain_line), Role::Faint),
         };
-        spans.push(Span::styled(format!("{} ", fit(&text, *width)), theme.style(role)));
+        let text = placed(&text, *column, *width);
+        spans.push(Span::styled(format!("{text} "), theme.style(role)));
     }
     let line = Line::from(spans);
     if selected { line.patch_style(theme.style(Role::Selected)) } else { line }
+}
+
+/// Puts a text into its column: numbers stand at the right.
+fn placed(text: &str, column: Option<Column>, columns: usize) -> String {
+    let text = cut(text, columns);
+    match column {
+        Some(Column::Cpu | Column::Memory | Column::Port | Column::Age) => {
+            format!("{}{text}", " ".repeat(columns.saturating_sub(width(&text))))
+        }
+        _ => fit(&text, columns),
+    }
 }
 
 fn indented(pod: &PodView, model: &Model) -> String {
@@ -183,7 +207,7 @@ fn empty(model: &Model, width: u16) -> Vec<Line<'static>> {
         }
         Link::Live => {}
     }
-    let key = |action| model.setting.keymap.shown(action);
+    let key = |action| fit(&model.setting.keymap.shown(action), 3);
     say(Role::Accent, "No pods yet");
     say(Role::Plain, "");
     let new = key(crate::keymap::Action::New);

@@ -5,7 +5,7 @@ use crate::journal::Direction;
 use crate::keymap::Action;
 use crate::model::{Link, Model, Screen};
 use crate::msg::Verb;
-use crate::screens::pod::{Pod, View};
+use crate::screens::pod::{Copied, Pod, View};
 use crate::theme::Role;
 use crate::view::journal_extent;
 use crate::widgets::ansi::Wrap;
@@ -37,19 +37,28 @@ pub(super) fn act(model: &mut Model, verb: Verb) -> Vec<Cmd> {
         None if destroys => Some(format!("delete {count}")),
         _ => None,
     };
-    let what = match verb {
-        Verb::Delete => {
+    let what = match (verb, &one) {
+        (Verb::Delete, Some(_)) => {
             "Everything of it is removed, with all its files. They cannot be had again."
         }
-        Verb::Stop => "What runs in it ends; every file, its port and its address are kept.",
-        Verb::Restart | Verb::Start => {
-            "What runs in it ends and is started again; every file is kept."
+        (Verb::Delete, None) => {
+            "Everything of them is removed, with all their files. They cannot be had again."
         }
+        (Verb::Stop, Some(_)) => {
+            "What runs in it ends; every file, its port and its address are kept."
+        }
+        (Verb::Stop, None) => {
+            "What runs in them ends; every file, their ports and addresses are kept."
+        }
+        (_, Some(_)) => "What runs in it ends and is started again; every file is kept.",
+        (_, None) => "What runs in them ends and is started again; every file is kept.",
     };
     let role = if destroys { Role::Bad } else { Role::Plain };
+    let mut lines = vec![(role, what.to_owned())];
+    if one.is_none() {
+        lines.insert(0, (Role::Strong, format!("{}{more}", slugs.join(", "))));
+    }
     let name = one.unwrap_or_else(|| format!("{count} pods"));
-    let lines =
-        vec![(Role::Strong, format!("{}{more}", slugs.join(", "))), (role, what.to_owned())];
     model.layers.push(Layer::Confirm(Confirm {
         title: format!("{} {name}?", verb.as_str()),
         lines,
@@ -88,6 +97,7 @@ pub(super) fn is_linked(model: &mut Model) -> bool {
 pub(super) fn go(model: &mut Model, action: Action) -> Vec<Cmd> {
     let one = match model.screens.last() {
         Some(Screen::Pod(pod)) => Some(pod.id.clone()),
+        Some(Screen::Details(details)) => Some(details.id.clone()),
         _ => model.pods.selected.clone(),
     };
     let Some(id) = one else { return Vec::new() };
@@ -95,6 +105,7 @@ pub(super) fn go(model: &mut Model, action: Action) -> Vec<Cmd> {
     let (phase, url, slug) = (pod.phase, pod.url.clone(), pod.slug.clone());
     match action {
         Action::Open => follow(model, id),
+        Action::Details => super::super::details::open(model, id),
         Action::Shell if phase != PodPhase::Running => {
             model.say(
                 Role::Warning,
@@ -126,7 +137,8 @@ pub(in crate::update) fn follow(model: &mut Model, id: PodId) -> Vec<Cmd> {
 /// Actions on a journal.
 pub(super) fn journal(model: &mut Model, action: Action) -> Vec<Cmd> {
     let extent = journal_extent(model.size);
-    let number = model.next_number();
+    // Only what is followed anew is told apart from what was.
+    let number = if action == Action::Infra { model.next_number() } else { model.number };
     let slug = model.targets().first().map(|id| model.world.slug(id)).unwrap_or_default();
     let Some(Screen::Pod(pod)) = model.screens.last_mut() else { return Vec::new() };
     match action {
@@ -153,11 +165,14 @@ pub(super) fn journal(model: &mut Model, action: Action) -> Vec<Cmd> {
             model.layers.push(Layer::Prompt(Purpose::Search, LineInput::default()));
         }
         Action::Copy => {
-            let text = pod.copy(extent);
-            return text
-                .map(|text| Cmd::Copy("the command and its output", text))
-                .into_iter()
-                .collect();
+            let copied = pod.copy(extent).map(|(text, copied)| match copied {
+                Copied::Whole => Cmd::Copy("the command and its output", text),
+                Copied::Begun => Cmd::Copy(
+                    "the beginning of it, as much as terminals take (ctrl-s saves all),",
+                    text,
+                ),
+            });
+            return copied.into_iter().collect();
         }
         Action::Save => {
             let path = format!("{slug}.log");
