@@ -120,9 +120,16 @@ pub(super) struct Hands {
     pub(super) lent: Arc<Mutex<Vec<String>>>,
     /// What comes from the terminal; without it the loop ends.
     pub(super) keys: mpsc::Sender<Input>,
+    /// Whether the loop has ended.
+    pub(super) ended: Arc<Mutex<bool>>,
 }
 
 impl Hands {
+    /// Returns whether the loop has ended, as it may when it is told to.
+    pub(super) fn is_over(&self) -> bool {
+        *self.ended.lock().expect("not poisoned")
+    }
+
     pub(super) fn shown(&self) -> String {
         self.frame.lock().expect("not poisoned").clone()
     }
@@ -155,6 +162,14 @@ pub(super) async fn play<T>(
     let model = Model::new(setting, size, time::now());
     let recorder = Arc::new(Mutex::new(Recorder::new()));
     let parts = Drive { front: &mut front, model, effects, messages, recorder, frame: FRAME };
-    let (ended, outcome) = tokio::join!(drive(parts), test(Hands { frame, cells, lent, keys }));
+    let over = Arc::new(Mutex::new(false));
+    let told = over.clone();
+    let driven = async {
+        let ended = drive(parts).await;
+        *told.lock().expect("not poisoned") = true;
+        ended
+    };
+    let (ended, outcome) =
+        tokio::join!(driven, test(Hands { frame, cells, lent, keys, ended: over }));
     (ended.expect("the loop ends well"), outcome)
 }
