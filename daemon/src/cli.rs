@@ -106,7 +106,6 @@ async fn serve(args: Args) -> anyhow::Result<()> {
         "listening"
     );
     let deps = Deps {
-        listener,
         store: opened.handle,
         records: opened.records,
         journal,
@@ -117,7 +116,7 @@ async fn serve(args: Args) -> anyhow::Result<()> {
         state_dir: paths.state_dir.clone(),
         stop: stop.clone(),
     };
-    let running = crate::run(deps);
+    let running = crate::run(listener, deps);
     tokio::pin!(running);
     let result = tokio::select! {
         result = &mut running => result,

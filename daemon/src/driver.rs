@@ -122,7 +122,13 @@ pub(crate) struct Driver {
     trouble: watch::Sender<Option<ApiError>>,
     /// Counts the times that hosts are to be looked at from the beginning.
     again: watch::Sender<u64>,
+    #[cfg(feature = "testing")]
+    inspector: Option<Inspector>,
 }
+
+/// Sees every state, for tests.
+#[cfg(feature = "testing")]
+type Inspector = Box<dyn FnMut(&State) + Send>;
 
 impl Driver {
     pub(crate) fn new(
@@ -149,6 +155,8 @@ impl Driver {
             loader,
             trouble,
             again,
+            #[cfg(feature = "testing")]
+            inspector: None,
         };
         (driver, handle)
     }
@@ -156,6 +164,11 @@ impl Driver {
     /// Returns a receiver that moves when hosts are to be looked at from the beginning.
     pub(crate) fn again(&self) -> watch::Receiver<u64> {
         self.again.subscribe()
+    }
+
+    #[cfg(feature = "testing")]
+    pub(crate) fn inspect(&mut self, inspector: Inspector) {
+        self.inspector = Some(inspector);
     }
 
     /// Runs until `stop` ends, then drains: what is under way may finish, nothing new is
@@ -205,6 +218,8 @@ impl Driver {
         let end = self.clock.monotonic_ms() + u64::try_from(DRAIN.as_millis()).unwrap_or(4_000);
         while self.effects.is_busy() && self.clock.monotonic_ms() < end {
             tokio::select! {
+                // What has ended is stored even when the time is up.
+                biased;
                 finished = self.effects.finished() => self.take_finished(finished).await?,
                 () = sleep_until(&self.clock, Some(end)) => break,
             }
@@ -272,6 +287,10 @@ impl Driver {
             }
         }
         self.publisher.publish(&mut self.state, self.clock.now());
+        #[cfg(feature = "testing")]
+        if let Some(look) = &mut self.inspector {
+            look(&self.state);
+        }
         for effect in after {
             self.act(effect);
         }

@@ -73,10 +73,12 @@ impl HostTask {
                 said = Some(error);
             }
             tokio::select! {
-                () = self.clock.sleep(pause) => {}
-                () = self.poke.notified() => {}
+                // In one order, so that a simulation goes one way.
+                biased;
                 Ok(()) = again.changed() => said = None,
                 () = self.inputs.closed() => return,
+                () = self.poke.notified() => {}
+                () = self.clock.sleep(pause) => {}
             }
             pause = (pause * 2).min(LONGEST_PAUSE);
         }

@@ -53,10 +53,8 @@ const EXPORT_SOON: Duration = Duration::from_secs(2);
 /// Pause between two sweeps of the journals, in milliseconds.
 const SWEEP_EVERY_MS: u64 = 3_600_000;
 
-/// Everything the daemon needs from outside.
+/// Everything the daemon needs from outside, but for where clients come in.
 pub struct Deps {
-    /// Where clients come in; already bound.
-    pub listener: UnixListener,
     /// The store, open.
     pub store: StoreHandle,
     /// What was in it.
@@ -78,68 +76,104 @@ pub struct Deps {
 }
 
 /// Runs the daemon until `deps.stop` is triggered, then drains. Pods keep running.
+/// `listener` is where clients come in; already bound.
 ///
 /// # Errors
 ///
-/// The store is gone for good; nothing that was not stored was acknowledged.
-pub async fn run(deps: Deps) -> Result<(), StoreError> {
-    let Deps { listener, store, records, journal, engines, clock, owner, .. } = deps;
-    let engines = Arc::new(engines);
-    let mut core = pinacle_core::settings::Settings::new(owner.clone(), clock.random_u64());
-    core.ports = deps.settings.ports.first..=deps.settings.ports.last;
-    if let Some(pool) = deps.settings.pool() {
-        core.pool = pool;
-    }
-    let now = Now { wall: clock.now(), mono_ms: clock.monotonic_ms() };
-    let loader = driver::Loader { hosts: engines.keys().cloned().collect(), settings: core };
-    let events = Arc::new(EventHub::new(clock.random_u64()));
-    let effects = effects::Effects::new(engines.clone(), journal.clone());
-    effects.set_secrets(&records);
-    let state = loader.load(records, loader.settings.seed, now);
-    let loaded = (loader, state);
-    let (driver, handle) =
-        driver::Driver::new(loaded, store.clone(), clock.clone(), effects, events);
+/// The store failed; nothing that was not stored was acknowledged.
+pub async fn run(listener: UnixListener, deps: Deps) -> Result<(), StoreError> {
+    let daemon = Daemon::new(deps);
+    let serving = rpc::serve(listener, daemon.backend());
+    daemon.run(serving).await
+}
 
-    let mut tasks = JoinSet::new();
-    let mut pokes = BTreeMap::new();
-    for (host, engine) in engines.iter() {
-        let poke = Arc::new(Notify::new());
-        pokes.insert(host.clone(), poke.clone());
-        let task = HostTask {
-            host: host.clone(),
-            engine: engine.clone(),
-            inputs: handle.inputs(),
-            poke,
-            again: driver.again(),
-            clock: clock.clone(),
+/// The daemon without its socket, put together and not yet running.
+pub struct Daemon {
+    backend: Backend,
+    driver: driver::Driver,
+    store: StoreHandle,
+}
+
+impl Daemon {
+    /// Puts the parts together; nothing is begun.
+    pub fn new(deps: Deps) -> Self {
+        let Deps { store, records, journal, engines, clock, owner, .. } = deps;
+        let engines = Arc::new(engines);
+        let mut core = pinacle_core::settings::Settings::new(owner.clone(), clock.random_u64());
+        core.ports = deps.settings.ports.first..=deps.settings.ports.last;
+        if let Some(pool) = deps.settings.pool() {
+            core.pool = pool;
+        }
+        let now = Now { wall: clock.now(), mono_ms: clock.monotonic_ms() };
+        let loader = driver::Loader { hosts: engines.keys().cloned().collect(), settings: core };
+        let events = Arc::new(EventHub::new(clock.random_u64()));
+        let effects = effects::Effects::new(engines.clone(), journal.clone());
+        effects.set_secrets(&records);
+        let state = loader.load(records, loader.settings.seed, now);
+        let loaded = (loader, state);
+        let (driver, handle) =
+            driver::Driver::new(loaded, store.clone(), clock.clone(), effects, events);
+        let pokes = engines.keys().map(|host| (host.clone(), Arc::new(Notify::new())));
+        let backend = Backend {
+            driver: handle,
+            journal,
+            pokes: Arc::new(pokes.collect()),
+            engines,
+            info: Arc::new(server_info(owner, deps.state_dir, &clock)),
+            stop: deps.stop,
+            clock,
         };
-        tasks.spawn(task.run());
+        Self { backend, driver, store }
     }
-    tasks.spawn(housekeeping(store.clone(), journal.clone(), clock.clone()));
-    let backend = Backend {
-        driver: handle,
-        journal: journal.clone(),
-        engines: engines.clone(),
-        pokes: Arc::new(pokes),
-        info: Arc::new(server_info(owner, deps.state_dir, &clock)),
-        stop: deps.stop.clone(),
-        clock: clock.clone(),
-    };
-    let serving = rpc::serve(listener, backend);
-    let stop = deps.stop.clone();
-    // If the driver ends by itself the store is gone: everything else ends too.
-    let driving = async {
-        let result = driver.run(stop.triggered()).await;
-        stop.trigger();
-        result
-    };
-    let closing = close(engines.clone(), &deps.stop);
-    let ((), result, ()) = tokio::join!(serving, driving, closing);
-    tasks.shutdown().await;
-    journal.sync_all().await;
-    result?;
-    export(&store).await;
-    Ok(())
+
+    /// Returns the handles that answer clients.
+    pub fn backend(&self) -> Backend {
+        self.backend.clone()
+    }
+
+    /// Has every state shown to `look` after it was published.
+    #[cfg(feature = "testing")]
+    pub fn inspect(&mut self, look: impl FnMut(&pinacle_core::State) + Send + 'static) {
+        self.driver.inspect(Box::new(look));
+    }
+
+    /// Runs until the switch in its dependencies is thrown, then drains; `serving` answers
+    /// clients meanwhile. Dropping the future ends it as a kill does, but for what the
+    /// engine was asked already.
+    ///
+    /// # Errors
+    ///
+    /// The store failed; nothing that was not stored was acknowledged.
+    pub async fn run(self, serving: impl Future<Output = ()>) -> Result<(), StoreError> {
+        let Self { backend, driver, store } = self;
+        let mut tasks = JoinSet::new();
+        for (host, engine) in backend.engines.iter() {
+            let task = HostTask {
+                host: host.clone(),
+                engine: engine.clone(),
+                inputs: backend.driver.inputs(),
+                poke: backend.pokes.get(host).cloned().unwrap_or_default(),
+                again: driver.again(),
+                clock: backend.clock.clone(),
+            };
+            tasks.spawn(task.run());
+        }
+        let (journal, stop) = (backend.journal.clone(), backend.stop.clone());
+        tasks.spawn(housekeeping(store.clone(), journal.clone(), backend.clock.clone()));
+        // If the driver ends by itself the store has failed: everything else ends too.
+        let driving = async {
+            let result = driver.run(stop.triggered()).await;
+            stop.trigger();
+            result
+        };
+        let closing = close(backend.engines.clone(), &stop);
+        let ((), result, ()) = tokio::join!(serving, driving, closing);
+        tasks.shutdown().await;
+        journal.sync_all().await;
+        result?;
+        export(&store).await;
+        Ok(())
+    }
 }
 
 /// Writes an export. One that fails loses nothing: the commits since the last are kept.
@@ -168,6 +202,8 @@ async fn housekeeping(store: StoreHandle, journal: Journal, clock: Clock) {
             swept = Some(now);
         }
         tokio::select! {
+            // In one order, so that a simulation goes one way.
+            biased;
             () = clock.sleep(EXPORT_EVERY) => {}
             // Several deletions make one export.
             () = store.export_wanted() => clock.sleep(EXPORT_SOON).await,

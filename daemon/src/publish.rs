@@ -109,8 +109,11 @@ impl Publisher {
         let next = Arc::make_mut(&mut self.current);
         let mut events = Vec::new();
         for id in changed.hosts {
+            let before = next.hosts.get(&id).map(|entry| entry.view.clone());
             insert_host(next, state, &id);
-            if let Some(entry) = next.hosts.get(&id) {
+            // A look that finds the host as it was is no news, and there is one now and then.
+            let news = |entry: &&Arc<HostEntry>| before.as_ref() != Some(&entry.view);
+            if let Some(entry) = next.hosts.get(&id).filter(news) {
                 events.push(Event::HostChanged { host: Box::new(entry.view.clone()) });
                 // Whether a pod's state is known depends on its host.
                 for pod in state.pods_of(&id) {

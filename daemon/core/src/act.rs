@@ -1,6 +1,7 @@
 //! What can be asked of a pod as it is: start, stop, restart, delete.
 
 use crate::event::{Action, Now};
+use crate::record::Direction;
 use crate::request::{busy, no_such_pod};
 use crate::setback::exhausted;
 use crate::state::State;
@@ -64,7 +65,9 @@ impl State {
         let failure = pod.record.failure.as_ref().map(|failure| failure.kind);
         self.host_usable(&host)?;
         match self.latest(id) {
-            Some((operation, kind)) if kind != OperationKind::Stop => {
+            Some((operation, kind))
+                if kind != OperationKind::Stop && !self.is_undone(&operation) =>
+            {
                 self.want(id, Desired::Running);
                 self.join(request, &operation);
                 return Ok(Some(operation));
@@ -89,6 +92,14 @@ impl State {
         }
         let kind = if again { OperationKind::Create } else { OperationKind::Start };
         Ok(Some(self.begin(now, id, kind, Some(request))))
+    }
+
+    /// Returns whether an operation is a creation on its way back: what is asked for then
+    /// comes after it.
+    fn is_undone(&self, operation: &OperationId) -> bool {
+        self.operations.get(operation).is_some_and(|record| {
+            record.kind == OperationKind::Create && record.direction == Direction::Undo
+        })
     }
 
     fn stop(&mut self, now: Now, request: RequestId, id: &PodId) -> Begun {

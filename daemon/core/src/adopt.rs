@@ -4,12 +4,12 @@
 use crate::effect::{Effect, Secrets};
 use crate::engine::{ObservedContainer, ObservedPod};
 use crate::event::{Now, ReplyToken, SlugChoice};
-use crate::record::{Applied, PodRecord, RuntimeChoice};
+use crate::record::{Applied, Direction, OperationRecord, PodRecord, RuntimeChoice};
 use crate::spec::{self, PodSpec};
 use crate::state::{Adoption, State};
 use pinacle_protocol::{
-    Accepted, ApiError, Desired, ErrorKind, HostId, HostPort, OwnerId, PodId, PodPhase, Revision,
-    Slug,
+    Accepted, ApiError, Desired, ErrorKind, HostId, HostPort, OperationKind, OwnerId, PodId,
+    PodPhase, Revision, Slug,
 };
 
 impl State {
@@ -25,6 +25,28 @@ impl State {
         let adoption = Adoption { host: host.clone(), observed, asked: None, lost: false };
         self.adoptions.insert(pod.clone(), adoption);
         self.effects.push(Effect::ReadSpec { host: host.clone(), pod });
+    }
+
+    /// Returns whether a pod of this id was deleted lately.
+    pub(crate) fn was_deleted(&self, id: &PodId) -> bool {
+        let kept = self.gone.iter().filter_map(|operation| self.operations.get(operation));
+        let deleted = |operation: &OperationRecord| {
+            operation.kind == OperationKind::Delete && operation.direction == Direction::Succeeded
+        };
+        !self.pods.contains_key(id) && kept.into_iter().any(|o| o.pod == *id && deleted(o))
+    }
+
+    /// Has what is there again of a deleted pod removed: the engine did something late.
+    pub(crate) fn clear_away(&mut self, now: Now, host: &HostId, observed: &ObservedPod) {
+        let Some(mut record) = self.adopted_record(now, host, observed, None) else { return };
+        let id = record.id.clone();
+        record.desired = Desired::Gone;
+        record.phase = PodPhase::Terminating;
+        record.attention =
+            Some("something of it came back after it was deleted, and is removed".to_owned());
+        self.insert_pod(record);
+        self.begin(now, &id, OperationKind::Delete, None);
+        self.advance(now, &id);
     }
 
     /// Begins to take over a pod of another daemon. Returns the answer unless it is given
@@ -184,8 +206,8 @@ fn taken_in(pod: &PodId) -> Accepted {
 
 /// Returns the container with the pod's files in it.
 fn kept(seen: &ObservedPod) -> Option<&ObservedContainer> {
-    let both = [seen.container.as_ref(), seen.previous.as_ref()];
-    both.into_iter().flatten().find(|c| c.state.has_run())
+    let both = seen.container.iter().chain(&seen.previous).chain(&seen.strays);
+    both.into_iter().find(|c| c.state.has_run())
 }
 
 fn runtime_of(container: &ObservedContainer) -> RuntimeChoice {

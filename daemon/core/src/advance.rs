@@ -12,6 +12,7 @@
 use crate::effect::Effect;
 use crate::engine::{EngineFailure, EngineOutcome};
 use crate::event::{Now, Ticket};
+use crate::plan;
 use crate::record::{Direction, RuntimeChoice, StepRecord};
 use crate::state::State;
 use crate::step::Step;
@@ -49,6 +50,9 @@ impl State {
                         self.complete(now, id, &operation);
                         continue;
                     };
+                    if self.clear_strays(id, &operation, step) {
+                        continue;
+                    }
                     if self.ask(now, id, &operation, step) {
                         return;
                     }
@@ -69,8 +73,50 @@ impl State {
     /// Returns whether what is there decides what this operation, or reconcile, does.
     fn needs_look(&self, operation: Option<&OperationId>) -> bool {
         let record = operation.and_then(|operation| self.operations.get(operation));
-        let blind = |kind| matches!(kind, OperationKind::Stop | OperationKind::Delete);
-        !record.is_some_and(|record| blind(record.kind))
+        record.is_none_or(|record| record.kind != OperationKind::Stop)
+    }
+
+    /// Has containers that were renamed since the plan was made removed before the volumes
+    /// they hold. Returns whether there were any.
+    fn clear_strays(&mut self, id: &PodId, operation: &OperationId, index: usize) -> bool {
+        let Some(record) = self.operations.get(operation) else { return false };
+        if record.steps[index].step != Step::RemoveVolumes {
+            return false;
+        }
+        let undo = record.steps[index].undo;
+        let planned = |step: &Step| record.steps.iter().any(|s| s.step == *step && s.undo == undo);
+        let seen = self.pods.get(id).and_then(|pod| pod.observed.as_ref());
+        let strays = seen.map(plan::strays).unwrap_or_default();
+        let new: Vec<Step> = strays.into_iter().filter(|step| !planned(step)).collect();
+        if new.is_empty() {
+            return self.remove_again(id, operation, index);
+        }
+        let new = if undo { plan::planned_undo(new) } else { plan::planned(new) };
+        if let Some(record) = self.operation_mut(operation) {
+            record.steps.splice(index..index, new);
+        }
+        true
+    }
+
+    /// Has a container removed again that the engine made late, and that holds the volumes.
+    /// Returns whether there is one.
+    fn remove_again(&mut self, id: &PodId, operation: &OperationId, index: usize) -> bool {
+        let Some(pod) = self.pods.get(id).filter(|pod| pod.attempts > 0) else { return false };
+        let Some(seen) = &pod.observed else { return false };
+        let back = |step: &Step| match step {
+            Step::RemoveContainer => seen.container.is_some(),
+            Step::RemovePrevious => seen.previous.is_some(),
+            _ => false,
+        };
+        let again = [Step::RemoveContainer, Step::RemovePrevious].into_iter().filter(back);
+        let again: Vec<Step> = again.collect();
+        let Some(record) = self.operation_mut(operation).filter(|_| !again.is_empty()) else {
+            return false;
+        };
+        let undo = record.steps[index].undo;
+        let steps = if undo { plan::planned_undo(again) } else { plan::planned(again) };
+        record.steps.splice(index..index, steps);
+        true
     }
 
     /// Has the pod looked at, unless it is being looked at already.
@@ -103,6 +149,7 @@ impl State {
         let ticket = self.new_ticket(operation);
         let Some(record) = self.operation_mut(operation) else { return true };
         let undo = record.direction == Direction::Undo;
+        let keeps_old = record.keeps_old();
         let step = &mut record.steps[index];
         step.status = StepStatus::Started;
         step.started_at.get_or_insert(now.wall);
@@ -112,6 +159,10 @@ impl State {
             OperationKind::Restart if record.recreates() => OperationKind::Recreate,
             kind => kind,
         };
+        if keeps_old {
+            // After a power cut nobody could tell the old container from the new one.
+            self.lasting();
+        }
         self.show_progress(id, kind, &step, undo, now.wall);
         let Some(pod) = self.pods.get(id) else { return true };
         let (owner, host) = (self.owner_of(pod), pod.record.host.clone());
@@ -157,6 +208,9 @@ impl State {
             {
                 return;
             }
+            (OperationKind::Start | OperationKind::Restart, Step::CreateNetwork) => {
+                PodPhase::Starting
+            }
             (
                 _,
                 Step::EnsureImage
@@ -185,14 +239,14 @@ impl State {
         let Some(operation) = self.operations.get(&ticket.operation) else { return };
         let id = operation.pod.clone();
         let current = operation.current();
-        let looked_at = self.pods.get(&id).is_some_and(|pod| self.host_ready(&pod.record.host));
+        let overtakes = self.pods.get(&id).is_some_and(|pod| self.is_looked_at(&pod.record.host));
         let Some(pod) = self.pod_memory(&id) else { return };
         if pod.in_flight.as_ref() != Some(ticket) {
             return;
         }
         pod.in_flight = None;
         // The look at the whole host that may be under way began before this ended.
-        pod.overtaken |= !looked_at;
+        pod.overtaken |= overtakes;
         let Some(index) = current else { return };
         match result {
             Ok(outcome) => self.step_succeeded(now, &id, &ticket.operation, index, outcome),

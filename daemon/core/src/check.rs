@@ -1,6 +1,8 @@
 //! What must hold after every event, in one place, for the tests.
 
+use crate::host::Host;
 use crate::state::State;
+use pinacle_protocol::HostStatus;
 use std::collections::BTreeMap;
 
 impl State {
@@ -32,6 +34,8 @@ impl State {
         }
         for (id, pod) in &self.pods {
             let seen = pod.container().filter(|_| pod.fresh && pod.record.port.is_none());
+            // One that never ran holds no port.
+            let seen = seen.filter(|c| c.state.has_run());
             if let Some(port) = seen.and_then(|c| c.port)
                 && !ports.contains_key(&(pod.record.host.clone(), port))
             {
@@ -73,6 +77,11 @@ impl State {
     }
 
     fn check_progress(&self) -> Option<String> {
+        let waits = |host: &Host| host.looks > 0 || host.next_look.is_some();
+        let idle = |host: &&Host| host.status == HostStatus::Up && !waits(host);
+        if let Some(host) = self.hosts.values().find(idle) {
+            return Some(format!("host {} is up and will not be looked at", host.id));
+        }
         for (id, pod) in &self.pods {
             if !self.host_ready(&pod.record.host) {
                 continue;

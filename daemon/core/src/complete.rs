@@ -82,6 +82,8 @@ impl State {
         let unknown = asked == OperationKind::Stop && !pod.fresh;
         let up = unknown || pod.container().is_some_and(|c| c.state.is_up());
         let kind = match asked {
+            // Taken up after a power cut, it may find what it made itself.
+            OperationKind::Create if pod.record.applied.is_none() => asked,
             OperationKind::Create | OperationKind::Start | OperationKind::Recreate => {
                 self.way_up(pod)
             }
@@ -163,6 +165,7 @@ impl State {
         if let Some(pod) = self.pod_mut(id) {
             pod.active = None;
             pod.cancelling = false;
+            pod.resumed = false;
             pod.attempts = 0;
         }
         if !failed && kind == OperationKind::Delete {
@@ -292,20 +295,31 @@ fn steps(
     change: &SpecDiff,
     up: bool,
 ) -> Vec<Step> {
-    let container = seen.and_then(|seen| seen.container.as_ref());
+    let container = seen.and_then(ObservedPod::any_container);
     let keeps = container.is_some_and(|c| c.state.has_run());
     let aside = seen.is_some_and(|seen| seen.previous.is_some());
     let mut steps = Vec::new();
-    match kind {
-        OperationKind::Delete => return plan::delete(),
-        OperationKind::Stop if up => return vec![Step::StopContainer],
-        OperationKind::Stop => return steps,
-        _ => {}
+    if kind == OperationKind::Delete {
+        return plan::delete(seen);
+    }
+    if let Some(stray) = seen.and_then(ObservedPod::stray) {
+        steps.push(Step::TakeName { from: stray.name.clone() });
+        if kind == OperationKind::Start && up && change.is_empty() {
+            return steps;
+        }
+    }
+    let left_over = seen.is_some_and(|seen| seen.previous.is_some() && seen.stray().is_none());
+    if kind == OperationKind::Stop {
+        steps.extend(up.then_some(Step::StopContainer));
+        steps.extend((!up && keeps && left_over).then_some(Step::RemovePrevious));
+        return steps;
+    }
+    if kind == OperationKind::Start && up && keeps && left_over && change.is_empty() {
+        return vec![Step::RemovePrevious];
     }
     if container.is_some() && !keeps {
         steps.push(Step::RemoveContainer);
     }
-    let network = seen.is_some_and(|seen| seen.network.is_some());
     match kind {
         OperationKind::Create => steps.extend(plan::create(pod, OldContainer::Never)),
         OperationKind::Recreate => steps.extend(plan::create(pod, OldContainer::Absent)),
@@ -321,12 +335,11 @@ fn steps(
             } else if kind == OperationKind::Reconfigure {
                 steps.extend(plan::reconfigure(pod, change));
             } else {
-                if !network {
-                    steps.push(Step::CreateNetwork);
-                }
                 if kind == OperationKind::Restart {
                     steps.push(Step::StopContainer);
                 }
+                // Whatever was seen of it: it may have been removed a moment ago.
+                steps.push(Step::CreateNetwork);
                 steps.extend(plan::start(pod, change));
             }
         }

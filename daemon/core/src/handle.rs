@@ -40,6 +40,18 @@ impl State {
         for pod in due {
             self.advance(now, &pod);
         }
+        self.look_at_hosts(now);
+    }
+
+    /// Begins the looks at whole hosts whose time has come.
+    fn look_at_hosts(&mut self, now: Now) {
+        for (id, host) in &mut self.hosts {
+            if host.next_look.is_some_and(|at| at <= now.mono_ms) {
+                host.next_look = None;
+                host.looks = host.looks.saturating_add(1);
+                self.effects.push(Effect::Observe { host: id.clone() });
+            }
+        }
     }
 
     fn host_up(&mut self, now: Now, id: &HostId, facts: crate::engine::HostFacts) {
@@ -48,6 +60,7 @@ impl State {
         host.facts = Some(facts);
         host.observed = false;
         host.looks = host.looks.saturating_add(1);
+        (host.next_look, host.failed_looks) = (None, 0);
         self.changed.hosts.insert(id.clone());
         for pod in self.pods_on(id) {
             if let Some(pod) = self.pod_memory(&pod) {
@@ -63,6 +76,7 @@ impl State {
         let Some(host) = self.hosts.get_mut(id) else { return };
         host.set_status(HostStatus::Down, Some(error), now.wall);
         host.observed = false;
+        host.next_look = None;
         self.changed.hosts.insert(id.clone());
         for pod in self.pods_on(id) {
             if let Some(pod) = self.pod_memory(&pod) {

@@ -29,6 +29,10 @@ pub(crate) struct Host {
     /// Looks at all of it that were asked for and have not ended; only the last one is
     /// newer than everything done since.
     pub(crate) looks: u32,
+    /// When all of it is to be looked at again (monotonic), while no such look is under way.
+    pub(crate) next_look: Option<u64>,
+    /// Looks at all of it that failed in a row while it was up.
+    pub(crate) failed_looks: u32,
     /// Pods that were last seen and are not in the list: those of other daemons, and for a
     /// moment those of ours that were just found.
     pub(crate) foreign: BTreeMap<PodId, ObservedPod>,
@@ -48,6 +52,8 @@ impl Host {
             blocked_ports: BTreeMap::new(),
             blocked_subnets: BTreeMap::new(),
             looks: 0,
+            next_look: None,
+            failed_looks: 0,
             foreign: BTreeMap::new(),
         }
     }

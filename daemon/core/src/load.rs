@@ -71,6 +71,7 @@ impl State {
                     let queued = operation.is_queued();
                     let place = if queued { &mut pod.queued } else { &mut pod.active };
                     *place = Some(id.clone());
+                    pod.resumed = true;
                 }
             }
             None => self.gone.push_back(id.clone()),

@@ -7,6 +7,15 @@ use pinacle_protocol::{
     StepStatus, StepView, Timestamp,
 };
 
+/// What of an operation is taken back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Extent {
+    /// What is on record as done or begun.
+    Recorded,
+    /// All of it: it may be done without being on record.
+    All,
+}
+
 impl OperationRecord {
     pub(crate) fn new(
         id: OperationId,
@@ -58,10 +67,13 @@ impl OperationRecord {
         })
     }
 
-    /// Returns the steps that take back what was done or begun, in order.
-    pub(crate) fn undo_steps(&self) -> Vec<Step> {
+    /// Returns the steps that take back what was done or begun, in order; with
+    /// `Extent::All` also what may have been.
+    pub(crate) fn undo_steps(&self, extent: Extent) -> Vec<Step> {
+        let all = extent == Extent::All && self.starts_afresh();
         let done = |step: &&StepRecord| {
-            !step.undo && !matches!(step.status, StepStatus::Planned | StepStatus::Skipped)
+            let open = matches!(step.status, StepStatus::Planned | StepStatus::Skipped);
+            !step.undo && (all || !open)
         };
         let mut steps: Vec<Step> = Vec::new();
         for step in self.steps.iter().rev().filter(done) {
@@ -99,8 +111,12 @@ impl OperationRecord {
 
     /// Returns whether a container is made in it and no older one is kept meanwhile.
     pub(crate) fn starts_afresh(&self) -> bool {
-        let keeps = self.steps.iter().any(|s| matches!(s.step, Step::SetAside | Step::PutBack));
-        self.recreates() && !keeps
+        self.recreates() && !self.keeps_old()
+    }
+
+    /// Returns whether an older container is kept, or brought back, in it.
+    pub(crate) fn keeps_old(&self) -> bool {
+        self.steps.iter().any(|s| matches!(s.step, Step::SetAside | Step::PutBack))
     }
 
     /// Returns what a client sees of it.

@@ -1,5 +1,6 @@
 //! Which steps an operation takes.
 
+use crate::engine::ObservedPod;
 use crate::record::{PodRecord, StepRecord};
 use crate::services;
 use crate::spec::SpecDiff;
@@ -95,9 +96,21 @@ pub(crate) fn reconfigure(pod: &PodRecord, change: &SpecDiff) -> Vec<Step> {
     steps
 }
 
+/// Returns the steps that remove what was renamed.
+pub(crate) fn strays(seen: &ObservedPod) -> Vec<Step> {
+    seen.strays.iter().map(|stray| Step::RemoveStray { name: stray.name.clone() }).collect()
+}
+
 /// Returns the steps to nothing at all.
-pub(crate) fn delete() -> Vec<Step> {
-    vec![Step::RemoveContainer, Step::RemovePrevious, Step::RemoveNetwork, Step::RemoveVolumes]
+pub(crate) fn delete(seen: Option<&ObservedPod>) -> Vec<Step> {
+    let mut steps = seen.map(strays).unwrap_or_default();
+    steps.extend([
+        Step::RemoveContainer,
+        Step::RemovePrevious,
+        Step::RemoveNetwork,
+        Step::RemoveVolumes,
+    ]);
+    steps
 }
 
 fn before_services(pod: &PodRecord) -> Vec<Step> {

@@ -6,7 +6,8 @@
 use crate::advance::pause_ms;
 use crate::engine::{ContainerState, ObservedContainer};
 use crate::event::Now;
-use crate::record::Failure;
+use crate::plan::{self, planned_undo};
+use crate::record::{Direction, Failure};
 use crate::setback::exhausted;
 use crate::state::{Pod, State};
 use pinacle_protocol::{Desired, OperationKind, PodId, PodPhase};
@@ -14,6 +15,12 @@ use pinacle_protocol::{Desired, OperationKind, PodId, PodPhase};
 /// A container that ends sooner than this after its start, in milliseconds, is
 /// started again with growing pauses.
 const SHORT_LIFE_MS: u64 = 60_000;
+/// Pause before a left-over container that could not be removed is tried again, in
+/// milliseconds: it is in nobody's way.
+const TIDY_EVERY_MS: u64 = 5 * 60 * 1_000;
+/// What is said of a pod whose network is gone.
+const NO_NETWORK: &str = "its network is gone: removed by something else than Pinacle; \
+                          restart the pod to have it back";
 
 impl State {
     /// Brings a pod's phase in line with what was seen, when nothing is under way.
@@ -39,6 +46,7 @@ impl State {
             _ if failed => PodPhase::Failed,
             _ => PodPhase::Stopped,
         };
+        self.note_network(id, phase);
         if was_running && phase != PodPhase::Running {
             self.died(now, id, container.as_ref());
         }
@@ -46,6 +54,20 @@ impl State {
             self.found_running(id);
         }
         self.set_phase(id, phase, now.wall);
+    }
+
+    /// A container that runs on without its network is left alone, for what runs in it, and
+    /// said to be out of reach.
+    fn note_network(&mut self, id: &PodId, phase: PodPhase) {
+        let Some(pod) = self.pods.get(id) else { return };
+        let gone = pod.observed.as_ref().is_some_and(|seen| seen.network.is_none());
+        let cut_off = gone && phase == PodPhase::Running;
+        let said = pod.record.attention.as_deref() == Some(NO_NETWORK);
+        if cut_off != said
+            && let Some(pod) = self.pod_mut(id)
+        {
+            pod.record.attention = cut_off.then(|| NO_NETWORK.to_owned());
+        }
     }
 
     /// A pod that is down and is to be down has failed at nothing but its creation.
@@ -104,8 +126,19 @@ impl State {
         }
         // Made again only when asked to: nobody gains from a creation that fails for ever.
         let create_failed = record.failure.as_ref().map(|f| f.kind) == Some(OperationKind::Create);
+        if create_failed && pod.observed.is_some() {
+            self.undo_again(now, id);
+            return true;
+        }
         let state = pod.container().map(|c| c.state);
+        if self.old_is_left(pod) {
+            return self.tidy(now, id);
+        }
+        let renamed = pod.observed.as_ref().is_some_and(|seen| seen.stray().is_some());
         let kind = match record.desired {
+            Desired::Running if renamed && state == Some(ContainerState::Running) => {
+                OperationKind::Start
+            }
             Desired::Running if create_failed || state == Some(ContainerState::Running) => {
                 return false;
             }
@@ -121,6 +154,55 @@ impl State {
         }
         self.begin(now, id, kind, None);
         true
+    }
+
+    /// Returns whether a container that was set aside is there beside the one in force, which
+    /// is as it is wanted.
+    fn old_is_left(&self, pod: &Pod) -> bool {
+        let Some(seen) = &pod.observed else { return false };
+        let state = seen.container.as_ref().map(|c| c.state).filter(|state| state.has_run());
+        let settled = match pod.record.desired {
+            Desired::Running => state == Some(ContainerState::Running),
+            Desired::Stopped => state == Some(ContainerState::Exited),
+            Desired::Gone => false,
+        };
+        settled && seen.previous.is_some()
+    }
+
+    /// Has the container that was left aside removed, now and then when that fails.
+    fn tidy(&mut self, now: Now, id: &PodId) -> bool {
+        let Some(pod) = self.pod_memory(id) else { return false };
+        let again = pod.tidied_at.map(|at| at.saturating_add(TIDY_EVERY_MS));
+        if let Some(again) = again.filter(|again| *again > now.mono_ms) {
+            self.set_timer(id, again);
+            return false;
+        }
+        pod.tidied_at = Some(now.mono_ms);
+        let up = pod.record.desired == Desired::Running;
+        let kind = if up { OperationKind::Start } else { OperationKind::Stop };
+        self.begin(now, id, kind, None);
+        true
+    }
+
+    /// Something of a creation that was undone is there again: the engine did late what it
+    /// had been asked for. It is taken back as it was the first time.
+    fn undo_again(&mut self, now: Now, id: &PodId) {
+        let error = self.pods.get(id).and_then(|pod| pod.record.failure.as_ref());
+        let error = error.map(|failure| failure.error.clone());
+        let operation = self.begin(now, id, OperationKind::Create, None);
+        if let Some(pod) = self.pod_memory(id) {
+            pod.queued = None;
+            pod.active = Some(operation.clone());
+            pod.attempts = 0;
+        }
+        let seen = self.pods.get(id).and_then(|pod| pod.observed.as_ref());
+        let steps = planned_undo(plan::delete(seen));
+        if let Some(record) = self.operation_mut(&operation) {
+            record.direction = Direction::Undo;
+            record.steps = steps;
+            record.error = error;
+        }
+        self.note(id, "something of its failed creation came back, and is removed");
     }
 
     fn no_room(&mut self, now: Now, id: &PodId, what: &str) {

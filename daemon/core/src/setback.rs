@@ -5,6 +5,7 @@ use crate::advance::pause_ms;
 use crate::effect::Effect;
 use crate::engine::{EngineFailure, EngineOutcome, FailureClass};
 use crate::event::Now;
+use crate::operation::Extent;
 use crate::plan::{planned, planned_undo};
 use crate::record::{Direction, OperationRecord, StepRecord};
 use crate::state::State;
@@ -55,6 +56,7 @@ impl State {
             _ if must_end => {
                 // Nothing of a pod may be left behind, however long it takes.
                 self.show_obstacle(id, operation, failure.error);
+                self.look(id);
                 self.set_timer(id, now.mono_ms.saturating_add(pause_ms(attempts)));
             }
             (_, step) if step.is_advisory() => {
@@ -223,6 +225,8 @@ impl State {
         label: &str,
         error: ApiError,
     ) {
+        let resumed = self.pods.get(id).is_some_and(|pod| pod.resumed);
+        let extent = if resumed { Extent::All } else { Extent::Recorded };
         let Some(record) = self.operation_mut(operation) else { return };
         for step in &mut record.steps {
             if step.status == StepStatus::Planned {
@@ -231,7 +235,7 @@ impl State {
         }
         let text = format!("{} failed at \"{label}\": {}", record.kind.as_str(), error.chain());
         record.error = Some(error);
-        let undo = record.undo_steps();
+        let undo = record.undo_steps(extent);
         record.direction = Direction::Undo;
         record.steps.extend(planned_undo(undo));
         let revert = record.revert.take();
@@ -248,6 +252,7 @@ impl State {
         self.clear_timer(id);
         if let Some(pod) = self.pod_mut(id) {
             pod.cancelling = false;
+            pod.resumed = false;
             pod.active = None;
             pod.attempts = 0;
         }

@@ -60,6 +60,9 @@ pub(crate) struct Pod {
     pub(crate) overtaken: bool,
     /// Whether the active operation is to end as soon as its call has.
     pub(crate) cancelling: bool,
+    /// Whether the active operation was begun by an earlier daemon: after a power cut more
+    /// of it may be done than is on record.
+    pub(crate) resumed: bool,
     /// Tries of the current step that failed.
     pub(crate) attempts: u32,
     /// Nothing is begun before this moment (monotonic).
@@ -68,14 +71,16 @@ pub(crate) struct Pod {
     pub(crate) crashes: u32,
     /// When it was last started (monotonic).
     pub(crate) started_at: Option<u64>,
+    /// When a left-over old container was last begun to be removed (monotonic).
+    pub(crate) tidied_at: Option<u64>,
     /// Its operations, newest last.
     pub(crate) history: VecDeque<OperationId>,
 }
 
 impl Pod {
-    /// Returns the container under the pod's own name, as last seen.
+    /// Returns the pod's container as last seen, whatever it is called.
     pub(crate) fn container(&self) -> Option<&ObservedContainer> {
-        self.observed.as_ref()?.container.as_ref()
+        self.observed.as_ref()?.any_container()
     }
 }
 
@@ -126,10 +131,12 @@ impl State {
             looking: false,
             overtaken: false,
             cancelling: false,
+            resumed: false,
             attempts: 0,
             not_before: None,
             crashes: 0,
             started_at: None,
+            tidied_at: None,
             history: VecDeque::new(),
         };
         self.pods.insert(id, pod);
@@ -138,7 +145,8 @@ impl State {
     /// Returns the monotonic moment at which [`Event::Tick`](crate::event::Event::Tick)
     /// is wanted.
     pub fn next_deadline(&self) -> Option<u64> {
-        self.timers.first().map(|(at, _)| *at)
+        let looks = self.hosts.values().filter_map(|host| host.next_look);
+        self.timers.first().map(|(at, _)| *at).into_iter().chain(looks).min()
     }
 
     /// Returns what changed since the last call, and forgets it.
@@ -222,6 +230,10 @@ impl State {
         };
         host.used_ports.insert(port);
         host.used_subnets.insert(subnet);
+        if pod.record.port.is_none() || pod.record.subnet.is_none() {
+            // On record for good before anything is made with them.
+            self.lasting();
+        }
         if let Some(pod) = self.pod_mut(id) {
             pod.record.port = Some(port);
             pod.record.subnet = Some(subnet);

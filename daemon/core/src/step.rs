@@ -78,6 +78,16 @@ pub enum Step {
     SetAside,
     /// It is back under its own.
     PutBack,
+    /// The container has the pod's name again, which somebody had changed.
+    TakeName {
+        /// What it is called now.
+        from: String,
+    },
+    /// A container of the pod under another name gone.
+    RemoveStray {
+        /// What it is called.
+        name: String,
+    },
     /// Container gone.
     RemoveContainer,
     /// The one aside gone.
@@ -116,6 +126,8 @@ impl Step {
             Self::UpdateLimits => "Changing limits".into(),
             Self::SetAside => "Setting the old container aside".into(),
             Self::PutBack => "Putting the old container back".into(),
+            Self::TakeName { .. } => "Giving the container its name back".into(),
+            Self::RemoveStray { .. } => "Removing a renamed container".into(),
             Self::RemoveContainer => "Removing the container".into(),
             Self::RemovePrevious => "Removing the old container".into(),
             Self::RemoveNetwork => "Removing the network".into(),
@@ -210,6 +222,8 @@ impl Step {
             Self::PutBack => {
                 EngineCall::RenameContainer { from: names::previous(&pod.id), to: name }
             }
+            Self::TakeName { from } => EngineCall::RenameContainer { from: from.clone(), to: name },
+            Self::RemoveStray { name } => EngineCall::RemoveContainer { name: name.clone() },
             Self::RemoveContainer => EngineCall::RemoveContainer { name },
             Self::RemovePrevious => EngineCall::RemoveContainer { name: names::previous(&pod.id) },
             Self::RemoveNetwork => EngineCall::RemoveNetwork { name: names::network(&pod.id) },

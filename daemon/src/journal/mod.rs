@@ -119,6 +119,20 @@ impl Journal {
         })))
     }
 
+    /// Returns a journal that keeps nothing and has no thread, so that nothing waits for a
+    /// disk.
+    #[cfg(feature = "testing")]
+    pub fn closed() -> Self {
+        Self(Arc::new(Shared {
+            dir: PathBuf::new(),
+            limits: JournalLimits::default(),
+            commands: mpsc::channel(1).0,
+            heads: Mutex::default(),
+            redactors: Mutex::default(),
+            places: Mutex::default(),
+        }))
+    }
+
     /// Returns the journal of one pod.
     pub fn pod(&self, pod: &PodId) -> PodJournal {
         PodJournal::new(self.clone(), pod.clone())

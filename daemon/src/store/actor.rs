@@ -8,6 +8,16 @@ use tokio::sync::{Notify, mpsc, oneshot};
 /// Commits that may wait; the driver makes one at a time, the housekeeping another.
 const QUEUE: usize = 8;
 
+/// When a served store pauses.
+#[cfg(feature = "testing")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Moment {
+    /// Nothing was stored yet.
+    Before,
+    /// It is stored, and nobody was told.
+    After,
+}
+
 enum Command {
     Commit(Vec<Change>, Durability, oneshot::Sender<Result<(), StoreError>>),
     Export(oneshot::Sender<Result<(), StoreError>>),
@@ -52,6 +62,34 @@ impl StoreHandle {
             }
         });
         Self { commands: sender, export_wanted: Arc::default() }
+    }
+
+    /// Has a future in place of the thread, which whoever polls it can hold up or drop at
+    /// any moment: `pause` is awaited before and after each command is carried out.
+    #[cfg(feature = "testing")]
+    pub fn served<P>(
+        mut store: Box<dyn Store>,
+        mut pause: impl FnMut(Moment) -> P,
+    ) -> (Self, impl Future<Output = ()>)
+    where
+        P: Future<Output = ()>,
+    {
+        let (sender, mut commands) = mpsc::channel(QUEUE);
+        let serving = async move {
+            while let Some(command) = commands.recv().await {
+                pause(Moment::Before).await;
+                match command {
+                    Command::Commit(changes, durability, done) => {
+                        let result = store.commit(&changes, durability);
+                        pause(Moment::After).await;
+                        drop(done.send(result));
+                    }
+                    Command::Export(done) => drop(done.send(store.export())),
+                    Command::Reopen(done) => drop(done.send(store.reopen())),
+                }
+            }
+        };
+        (Self { commands: sender, export_wanted: Arc::default() }, serving)
     }
 
     /// Stores changes; see [`Store::commit`]. Dropping the future does not take them back.

@@ -78,6 +78,46 @@ impl TimeSource for ManualTime {
     }
 }
 
+/// A clock that follows tokio's, which tests pause, with a wall clock that may jump and
+/// randomness from a seed. Clones share it; to be used inside the runtime it was made in.
+#[derive(Debug, Clone)]
+pub struct TokioTime {
+    started: tokio::time::Instant,
+    seeded: ManualTime,
+}
+
+impl TokioTime {
+    /// Begins now, which is a fixed moment of the wall clock.
+    pub fn new(seed: u64) -> Self {
+        Self { started: tokio::time::Instant::now(), seeded: ManualTime::new(seed) }
+    }
+
+    /// Returns it as the daemon takes it.
+    pub fn clock(&self) -> Clock {
+        Clock::new(self.clone())
+    }
+
+    /// Moves the wall clock alone, as a person or a time server does.
+    pub fn jump(&self, by_ms: i64) {
+        let wall = self.seeded.wall_ms();
+        self.seeded.set_wall_ms(wall.saturating_add_signed(by_ms));
+    }
+}
+
+impl TimeSource for TokioTime {
+    fn wall_ms(&self) -> u64 {
+        self.seeded.wall_ms().saturating_add(self.monotonic_ms())
+    }
+
+    fn monotonic_ms(&self) -> u64 {
+        u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+
+    fn random(&self, bytes: &mut [u8]) {
+        self.seeded.random(bytes);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

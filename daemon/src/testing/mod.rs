@@ -1,6 +1,7 @@
 //! Stand-ins for what the daemon needs from outside, for tests: no real time, no
 //! randomness, no sockets.
 
+mod behind;
 mod calls;
 mod clock;
 mod engine;
@@ -8,7 +9,7 @@ mod seen;
 mod store;
 mod world;
 
-pub use clock::ManualTime;
 pub(crate) use clock::date_offset_ms;
+pub use clock::{ManualTime, TokioTime};
 pub use engine::{CallKind, FAKE_IMAGE, FakeEngine, Fault, Moment, Recorded};
 pub use store::FlakyStore;

@@ -70,14 +70,21 @@ impl World {
     pub(super) fn observe_pod(&self, id: &PodId) -> Option<ObservedPod> {
         let of_pod =
             |labels: &&Labels| labels.get(LABEL_POD).map(String::as_str) == Some(id.as_str());
-        let container = self.containers.get(&names::container(id));
-        let previous = self.containers.get(&names::previous(id));
+        let own = |name: &str| self.containers.get(name).filter(|c| of_pod(&&c.plan.labels));
+        let (name, aside) = (names::container(id), names::previous(id));
+        let (container, previous) = (own(&name), own(&aside));
+        let strays: Vec<_> = self
+            .containers
+            .iter()
+            .filter(|(other, c)| **other != name && **other != aside && of_pod(&&c.plan.labels))
+            .collect();
         let network = self.networks.get(&names::network(id));
         let volumes: Vec<String> =
             names::volumes(id).into_iter().filter(|v| self.volumes.contains_key(v)).collect();
         let all = [
             container.map(|c| &c.plan.labels),
             previous.map(|c| &c.plan.labels),
+            strays.first().map(|(_, c)| &c.plan.labels),
             network.map(|n| &n.labels),
             volumes.first().and_then(|v| self.volumes.get(v)),
         ];
@@ -87,6 +94,7 @@ impl World {
             owner: labels.get(LABEL_OWNER).cloned().unwrap_or_default(),
             container: container.map(|c| c.observed(names::container(id))),
             previous: previous.map(|c| c.observed(names::previous(id))),
+            strays: strays.into_iter().map(|(name, c)| c.observed(name.clone())).collect(),
             network: network.map(|n| n.subnet),
             volumes,
             labels: observed_labels(labels),

@@ -94,9 +94,7 @@ impl World {
             }
             EngineCall::CreateContainer(plan) => self.create_container(owner, plan),
             EngineCall::StartContainer { name } => self.start(owner, name),
-            EngineCall::AwaitReady { name, .. } => {
-                self.running(owner, name).map(|_| EngineOutcome::Done)
-            }
+            EngineCall::AwaitReady { name, port, .. } => self.ready(owner, name, *port),
             EngineCall::CopySource { name, .. } => {
                 self.running(owner, name).map(|_| EngineOutcome::Done)
             }
@@ -258,6 +256,17 @@ impl World {
         ))
     }
 
+    /// A container answers on the port it is set to, when it is on its network.
+    fn ready(&mut self, owner: &Ownership, name: &str, port: HostPort) -> Outcome {
+        let container = self.running(owner, name)?;
+        let (set, network) = (container.plan.port, container.plan.network.clone());
+        if set == port && self.networks.contains_key(&network) {
+            return done();
+        }
+        let message = format!("{name} does not answer on port {port}");
+        Err(fail(FailureClass::Permanent, ErrorKind::Engine, message))
+    }
+
     fn healthy(&mut self, owner: &Ownership, name: &str, service: &str) -> Outcome {
         self.running(owner, name)?;
         if self.sick.contains(service) {
@@ -311,7 +320,7 @@ impl World {
                 Some(labels) if !is_ours(labels, owner) => return Err(conflict(name)),
                 Some(_) => {}
             }
-            if self.containers.values().any(|c| c.plan.volumes.iter().any(|(v, _)| v == name)) {
+            if self.is_mounted(name) {
                 return Err(fail(
                     FailureClass::Permanent,
                     ErrorKind::Engine,
@@ -321,6 +330,10 @@ impl World {
             self.volumes.remove(name);
         }
         done()
+    }
+
+    pub(super) fn is_mounted(&self, volume: &str) -> bool {
+        self.containers.values().any(|c| c.plan.volumes.iter().any(|(v, _)| v == volume))
     }
 
     fn ours(

@@ -50,8 +50,8 @@ impl Daemon {
         let journal = journal.unwrap();
         let shared: Arc<dyn Engine> = Arc::new(engine.clone());
         let stop = StopSwitch::default();
+        let listener = rpc::listen(&dir.path().join("s")).unwrap();
         let deps = Deps {
-            listener: rpc::listen(&dir.path().join("s")).unwrap(),
             store: StoreHandle::new(Box::new(store)),
             records: Vec::new(),
             journal: journal.clone(),
@@ -63,7 +63,7 @@ impl Daemon {
             stop: stop.clone(),
         };
         let mut daemon = JoinSet::new();
-        daemon.spawn(run(deps));
+        daemon.spawn(run(listener, deps));
         Self { engine, journal, stop, daemon, dispatches: JoinSet::new(), dir }
     }
 

@@ -63,12 +63,28 @@ pub struct ObservedPod {
     pub container: Option<ObservedContainer>,
     /// A container kept aside while it is being replaced, if there is one.
     pub previous: Option<ObservedContainer>,
+    /// Containers with the pod's label and another name: somebody renamed them.
+    pub strays: Vec<ObservedContainer>,
     /// The network's range, if the network is there.
     pub network: Option<Subnet>,
     /// The volumes there are.
     pub volumes: Vec<String>,
     /// What its labels say, from whichever object has them.
     pub labels: ObservedLabels,
+}
+
+impl ObservedPod {
+    /// Returns the container that was renamed and is the pod's all the same: there is none
+    /// under its own name.
+    pub fn stray(&self) -> Option<&ObservedContainer> {
+        let strays = || self.strays.iter().find(|c| c.state.has_run());
+        if self.container.is_none() { strays() } else { None }
+    }
+
+    /// Returns the pod's container, whatever it is called.
+    pub fn any_container(&self) -> Option<&ObservedContainer> {
+        self.container.as_ref().or_else(|| self.stray())
+    }
 }
 
 /// Facts about a pod that its labels hold: enough to list and start it again

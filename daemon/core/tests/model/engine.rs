@@ -282,6 +282,7 @@ impl Engine {
             owner: labels.get(LABEL_OWNER).cloned().unwrap_or_default(),
             container: main.map(|(seen, _)| seen),
             previous: previous.map(|(seen, _)| seen),
+            strays: Vec::new(),
             network: network.map(|network| network.subnet),
             volumes,
             labels: ObservedLabels {

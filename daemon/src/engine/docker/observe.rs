@@ -152,6 +152,7 @@ impl Fold {
             owner: String::new(),
             container: None,
             previous: None,
+            strays: Vec::new(),
             network: None,
             volumes: Vec::new(),
             labels: ObservedLabels::default(),
@@ -173,6 +174,8 @@ impl Fold {
             pod.container = Some(observed);
         } else if observed.name == names::previous(&pod.id) {
             pod.previous = Some(observed);
+        } else {
+            pod.strays.push(observed);
         }
     }
 }
