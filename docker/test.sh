@@ -101,7 +101,8 @@ cat >"$scratch/pod.json" <<'J'
   {"name":"odd-six","command":"python3 /opt/probe.py serve ::1 41236"},
   {"name":"says","command":"printf '%s|%s|%s|%s\\n' \"$GREETING\" \"$PLAIN\" \"$PWD\" \"$(id -un)\"; exec sleep 10000","user":"nobody","workingDir":"/workspace/says"},
   {"name":"broken","command":"echo trying; exit 3"},
-  {"name":"web-terminal","kind":"service","command":"ttyd -p 7681 -i 0.0.0.0 -w /workspace --writable --url-arg -- tmux new -As main","port":7681}],
+  {"name":"web-terminal","kind":"service","command":"ttyd -p 7681 -i 127.0.0.1 -w /workspace --writable -- tmux new -As main","port":7681,"shell":true}],
+ "hosts":["blog.example.com"],
  "ports":[{"name":"<script>x","port":3000}],"spec":"name: blog\n"}
 J
 out=$(apply <"$scratch/pod.json"); is "apply succeeds" 0 $?
@@ -173,7 +174,51 @@ P
 )"
 is "WebSocket" ok "$(python3 "$here/test/probe.py" websocket "$port" $dot:30000 20 2>&1 | tail -n 1)"
 is "WebSocket, port without a group" ok "$(python3 "$here/test/probe.py" websocket "$port" localhost-41234-pod-blog.localhost 4 2>&1 | tail -n 1)"
-is "web terminal answers" 200 "$(at localhost-7681.pod-blog.localhost / -o /dev/null -w '%{http_code}')"
+
+# --- who may ask ---
+code() { local host=$1 path=$2; shift 2; at "$host" "$path" -o /dev/null -w '%{http_code}' "$@"; }
+for host in evil.example evil.example:30000 localhost-3000.pod-other.localhost pod-other.localhost localhost-3000.pod-blog.localhost.evil.example \
+    xlocalhost-3000.pod-blog.localhost localhost-3000.pod-blogg.localhost 10.0.0.1 0.0.0.0:30000 '[::2]' blog blog.example.com.evil.example; do
+    is "421 for $host" 421 "$(code "$host" /)"
+done
+is "421 for no Host at all" 421 "$(printf 'GET / HTTP/1.0\r\n\r\n' | timeout 10 python3 -c '
+import socket, sys
+link = socket.create_connection(("127.0.0.1", int(sys.argv[1]))); link.sendall(sys.stdin.buffer.read()); print(link.makefile().readline().split()[1])' "$port")"
+lacks "and the page tells nothing of the pod" blog "$(at evil.example /)"
+is "an address in the request line counts before Host" 421 "$(code $dot / --request-target http://evil.example/)"
+for host in "[::1]:30000" blog.example.com localhost-3000.blog.example.com localhost-3000-blog.example.com; do is "200 for $host" 200 "$(code "$host" /)"; done
+is "a WebSocket of another name" 421 "$(python3 "$here/test/probe.py" upgrade "$port" evil.example /)"
+shell=localhost-7681.pod-blog.localhost:30000
+is "the shell without a ticket" 403 "$(code $shell /)"
+page=$(at $shell / -H 'Accept: text/html'); has "says how to open it" "pinacle-tui open blog 7681" "$page"
+is "JSON too" no_ticket "$(at $shell / -H 'Accept: application/json' | field error)"
+is "its WebSocket without a ticket" 403 "$(python3 "$here/test/probe.py" upgrade "$port" $shell /ws)"
+is "ports without a shell have no tickets" '{"path": null, "seconds": null}' "$(inside pinacle-pod ticket 3000)"
+path=$(inside pinacle-pod ticket 7681 | field path)
+is "a made-up ticket" 403 "$(code $shell "/.pinacle/enter?ticket=$(printf '%043d' 0)")"
+is "a ticket by another method is not used up" 405 "$(code $shell "$path" -X POST)"
+is "a ticket elsewhere leads on" 303 "$(code $dot "$path")"
+reply=$(at $shell "$path" -i); has "a ticket is exchanged for a cookie" "Set-Cookie: pinacle_access=" "$reply"
+has "that no script reads and no other site sends" "Path=/; HttpOnly; SameSite=Strict" "$reply"; lacks "for this host alone" "Domain" "$reply"
+cookie=$(sed -n 's/^Set-Cookie: \([^;]*\).*/\1/p' <<<"$reply" | tr -d '\r')
+is "and is used up" 403 "$(code $shell "$path")"
+is "with the cookie the shell answers" 200 "$(code $shell / -H "Cookie: $cookie")"
+is "beside a cookie somebody put in its way" 200 "$(code $shell / -H "Cookie: pinacle_access=x; a=b; $cookie")"
+is "a longer cookie is another" 403 "$(code $shell / -H "Cookie: ${cookie}0")"
+is "one whose name only ends alike, too" 403 "$(code $shell / -H "Cookie: x$cookie")"
+has "not in a frame" "X-Frame-Options: SAMEORIGIN" "$(at $shell / -H "Cookie: $cookie" -I -X GET)"
+is "its WebSocket" 101 "$(python3 "$here/test/probe.py" upgrade "$port" $shell /ws "Cookie: $cookie" "Origin: http://$shell")"
+is "its WebSocket, https outside" 101 "$(python3 "$here/test/probe.py" upgrade "$port" $shell /ws "Cookie: $cookie" "Origin: https://$shell")"
+for origin in http://evil.example http://localhost-3000.pod-blog.localhost:30000 http://localhost-7681.pod-other.localhost:30000 \
+    "http://localhost-7681.pod-blog.localhost:30001" "http://$shell.evil.example" null "http://x@$shell" "http://$shell/" file://; do
+    is "not for a page of $origin" 403 "$(python3 "$here/test/probe.py" upgrade "$port" $shell /ws "Cookie: $cookie" "Origin: $origin")"
+done
+is "nor its form" 403 "$(code $shell / -H "Cookie: $cookie" -H 'Origin: http://evil.example' --data a=b)"
+is "a proxy's own name is an origin" 101 "$(python3 "$here/test/probe.py" upgrade "$port" $shell /ws "Cookie: $cookie" "Origin: https://blog.example.com")"
+for file in /etc/pinacle/access.key /etc/pinacle/nginx/cookie.map; do is "$file is private" 600 "$(mode_of $file)"; done
+is "the image has no key" "" "$(docker run --rm --entrypoint sh "$IMAGE" -c 'cat /etc/pinacle/access.key /etc/pinacle/nginx/cookie.map 2>/dev/null')"
+address=$(docker inspect -f '{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}' "$pod")
+is "the shell's own port is closed to the network" 000 "$(curl -s --max-time 5 -o /dev/null -w '%{http_code}' "http://$address:7681/")"
 
 # --- nothing there ---
 is "nothing listens: 502" 502 "$(at localhost-9999.pod-blog.localhost:30000 / -o "$scratch/page" -w '%{http_code}')"
@@ -229,6 +274,32 @@ docker restart "$pod" >/dev/null; port=$(docker port "$pod" 80 | head -n 1 | sed
 if within 30 at $dot / -f; then ok "services are back after docker restart"; else fail "services are back after docker restart" "$(docker logs "$pod" 2>&1; inside pinacle-pod status)"; fi
 check "app came up after db" inside sh -c '[ $(cat /dev/shm/pinacle-services/app/launched) -ge $(cat /dev/shm/pinacle-services/db/launched) ] && ! grep -q "starting app" /var/log/pinacle/app.log'
 
+# --- routing in force ---
+# The moment `apply` returns, nothing answers by the old files any more.
+for round in 1 2 3 4 5 6 7 8; do
+    apply >/dev/null <<<"{\"version\":1,\"slug\":\"round-$round\",\"defaultPort\":$((4100 + round))}"
+    for try in 1 2 3 4 5 6; do
+        case $(at pod-round-$round.localhost / -H 'Accept: application/json' | field port) in $((4100 + round))) ;; *) echo late ;; esac
+    done
+done >"$scratch/late"
+is "new routing is in force when apply returns" "" "$(cat "$scratch/late")"
+sed 's/"defaultPort":5432/"defaultPort":7681/' "$scratch/pod3.json" | apply >/dev/null
+check "web-terminal is healthy again" inside pinacle-pod healthy web-terminal --timeout 30
+path=$(inside pinacle-pod ticket 7681 | field path)
+for host in localhost 127.0.0.1:30000 '[::1]'; do
+    is "no shell at $host, which is not the pod's alone" 403 "$(code "$host" / -H "Cookie: $cookie")"
+    is "nor a cookie" "" "$(at "$host" "$path" -i | grep -i set-cookie)"
+done
+is "at the pod's own name there is" 200 "$(code pod-blog.localhost:30000 "$path")"
+is "and the cookie of before" 200 "$(code pod-blog.localhost:30000 / -H "Cookie: $cookie")"
+for host in 10.0.0.1 192.168.7.9:30000; do is "421 for $host" 421 "$(code "$host" /)"; done
+sed 's/"version":1,/"version":1,"publish":"0.0.0.0",/' "$scratch/pod3.json" | apply >/dev/null
+for host in 10.0.0.1 192.168.7.9:30000 '[fe80::1]'; do is "published to the network: any address, such as $host" 200 "$(code "$host" /)"; done
+is "but no name" 421 "$(code evil.example /)"
+sed 's/"version":1,/"version":1,"publish":"192.168.7.9",/' "$scratch/pod3.json" | apply >/dev/null
+is "published on one address: that one" "200 421" "$(code 192.168.7.9:30000 /) $(code 192.168.7.8:30000 /)"
+apply <"$scratch/pod3.json" >/dev/null
+
 # --- steps ---
 is "a step runs" 'out /tmp/st' "$(inside pinacle-pod step s1 --dir /tmp/st -- 'echo "out $PWD"; echo ran >>/tmp/runs')"
 out=$(inside pinacle-pod step s1 --dir /tmp/st -- 'echo again; echo ran >>/tmp/runs'); is "and not twice" "" "$out"
@@ -239,6 +310,9 @@ within 5 inside test -e /var/lib/pinacle/steps/s3.lock
 inside pinacle-pod step s3 --dir /tmp/st -- 'echo two >>/tmp/three'; second=$?; wait $first
 is "two at once: one runs, both know" "5 5 one" "$? $second $(inside cat /tmp/three)"
 is "a step sees the env" "9" "$(inside pinacle-pod step s4 --dir /tmp/st -- 'echo $PLAIN')"
+inside useradd --create-home dev
+is "the working directory is its user's" "dev dev" "$(echo '{"version":1,"slug":"blog","user":"dev","workingDir":"/workspace/deep/er"}' | apply >/dev/null
+    inside python3 -c 'import os, pwd; print(*(pwd.getpwuid(os.stat("/workspace/deep" + d).st_uid).pw_name for d in ("/er", "")))')"
 is "a step as another user" "nobody" "$(inside pinacle-pod step s5 --dir /tmp/nb --user nobody -- 'id -un')"
 
 # --- tools and trust ---

@@ -42,6 +42,9 @@ struct Args {
     check: bool,
 }
 
+/// Open files: a thousand clients, each with a command in a pod, and what the store needs.
+const FILES: u64 = 8 * 1024;
+
 /// Runs `pinacled` with this process's arguments and environment.
 pub fn main() -> ExitCode {
     let args = Args::parse();
@@ -60,6 +63,7 @@ pub fn main() -> ExitCode {
             Ok(runtime) => runtime,
             Err(error) => return fail(&anyhow::Error::new(error).context("cannot start")),
         };
+    allow_files();
     let result = runtime.block_on(serve(args));
     // Blocking work that hangs (a disk that does not answer) must not keep us here.
     runtime.shutdown_timeout(Duration::from_millis(500));
@@ -72,6 +76,20 @@ pub fn main() -> ExitCode {
             }
             _ => fail(&error),
         },
+    }
+}
+
+/// Shells start programs with 1,024 descriptors. As many clients may be connected, and with
+/// none left the daemon would reach neither engine nor disk.
+fn allow_files() {
+    use rustix::process::{Resource, getrlimit, setrlimit};
+    let mut limit = getrlimit(Resource::Nofile);
+    let wanted = limit.maximum.map_or(FILES, |most| most.min(FILES));
+    if limit.current.is_some_and(|now| now < wanted) {
+        limit.current = Some(wanted);
+        if let Err(error) = setrlimit(Resource::Nofile, limit) {
+            tracing::warn!(%error, "cannot raise the number of open files");
+        }
     }
 }
 

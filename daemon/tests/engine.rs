@@ -456,7 +456,7 @@ async fn a_report_says_what_was_found_and_how_to_mend_it() {
         assert!(report.gvisor_runtime.is_some());
         let names: Vec<_> = report.checks.iter().map(|c| c.check.as_str()).collect();
         assert_eq!(names[0], "engine");
-        for name in ["gvisor", "gvisor_keeps_files", "dns", "image", "disk"] {
+        for name in ["gvisor", "gvisor_keeps_files", "dns", "image", "disk", "metadata"] {
             assert!(names.contains(&name), "{name}");
         }
         let begun = Instant::now();

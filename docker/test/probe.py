@@ -3,6 +3,7 @@
 
 probe.py serve ADDRESS PORT            HTTP server: echoes what it was asked as JSON; upgrades to a WebSocket that echoes
 probe.py websocket PORT HOST COUNT [PAUSE]  client through the router on 127.0.0.1:PORT; prints "ok"
+probe.py upgrade PORT HOST PATH [HEADER...]  asks for a WebSocket; prints the status code
 probe.py load PORT HOST PATH THREADS S  kept-alive requests; prints p50 in ms and requests a second
 """
 
@@ -176,6 +177,14 @@ def websocket(port, host, count, pause="0"):
     print("ok")
 
 
+def upgrade(port, host, path, *headers):
+    with socket.create_connection(("127.0.0.1", int(port)), timeout=15) as link:
+        lines = ["GET %s HTTP/1.1" % path, "Host: " + host, "Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13",
+                 "Sec-WebSocket-Key: MDEyMzQ1Njc4OWFiY2RlZg==", "Sec-WebSocket-Protocol: tty", *headers, "", ""]
+        link.sendall("\r\n".join(lines).encode())
+        print(link.makefile("rb").readline().decode().split()[1])
+
+
 def load(port, host, path, threads, seconds):
     from http.client import HTTPConnection, RemoteDisconnected
 
@@ -212,4 +221,4 @@ def load(port, host, path, threads, seconds):
 
 
 if __name__ == "__main__":
-    {"serve": serve, "websocket": websocket, "load": load}[sys.argv[1]](*sys.argv[2:])
+    {"serve": serve, "websocket": websocket, "upgrade": upgrade, "load": load}[sys.argv[1]](*sys.argv[2:])

@@ -45,7 +45,7 @@ pub use pod::{
 pub use process::{ProcessState, ProcessView};
 pub use request::{
     Accepted, AdoptPod, ConfigApply, ConfigChange, ConfigPlan, ConfigReport, CreatePod, Inventory,
-    MAX_SPEC_BYTES, PodAction, PodRef, PodUsage, ServerInfo,
+    MAX_SPEC_BYTES, PodAction, PodRef, PodTicket, PodUsage, ServerInfo,
 };
 pub use service::{Pinacle, PinacleClient, PinacleRequest, PinacleResponse, ServePinacle};
 pub use stream::{

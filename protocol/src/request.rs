@@ -162,6 +162,23 @@ pub struct AdoptPod {
     pub pod: PodId,
 }
 
+/// What lets one browser in to a port behind which a shell waits, once.
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PodTicket {
+    /// Path and query to ask for instead of `/`; `None` when the port needs none.
+    pub path: Option<String>,
+    /// How long it can be used, in seconds from now.
+    pub seconds: Option<u64>,
+}
+
+impl std::fmt::Debug for PodTicket {
+    /// Leaves out what lets somebody in.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let path = self.path.as_ref().map(|_| "hidden");
+        f.debug_struct("PodTicket").field("path", &path).field("seconds", &self.seconds).finish()
+    }
+}
+
 /// What a pod uses now.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct PodUsage {

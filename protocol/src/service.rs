@@ -9,7 +9,7 @@
 use crate::{
     Accepted, AdoptPod, ApiError, ConfigApply, ConfigPlan, ConfigReport, CreatePod, Cursor,
     EventBatch, HostId, HostReport, Inventory, JournalPage, OperationId, OperationView, PodAction,
-    PodDetail, PodRef, PodUsage, ProcessView, ServerInfo,
+    PodDetail, PodRef, PodTicket, PodUsage, ProcessView, ServerInfo,
 };
 
 /// The daemon's calls. Where nothing else is said, a call is a plain read,
@@ -57,6 +57,10 @@ pub trait Pinacle {
     /// The last lines (5,000 at the most) that a process of a running pod printed, as
     /// they were: escape sequences are among them. Errors: as `pod_processes`.
     async fn process_log(pod: PodRef, process: String, lines: u32) -> Result<String, ApiError>;
+
+    /// Lets a browser in to a port of a pod: behind some, a shell waits. Each ticket is
+    /// good for one browser. Errors: `not_found`, `wrong_phase`, `engine`, `host_unreachable`.
+    async fn pod_ticket(pod: PodRef, port: u16) -> Result<PodTicket, ApiError>;
 
     /// Checks a spec. Errors: none but `busy`; findings are the answer.
     async fn config_check(spec_text: String) -> Result<ConfigReport, ApiError>;

@@ -311,6 +311,10 @@ pub(crate) fn config_plan() -> ConfigPlan {
     }
 }
 
+pub(crate) fn ticket() -> PodTicket {
+    PodTicket { path: Some("/.pinacle/enter?ticket=t".into()), seconds: Some(600) }
+}
+
 pub(crate) fn usage() -> PodUsage {
     PodUsage {
         pod: pod_id(),
@@ -333,6 +337,7 @@ pub(crate) fn calls() -> Vec<(&'static str, PinacleRequest, PinacleResponse)> {
         spec_text: spec_text(),
         accept_loss: true,
     };
+    let check = Q::ConfigCheck { spec_text: spec_text() };
     let plan = Q::ConfigPlan { pod: pod_ref(), spec_text: spec_text() };
     let batch = EventBatch { events: events(), next: cursor(4), gap: false };
     let id = operation_id;
@@ -351,11 +356,8 @@ pub(crate) fn calls() -> Vec<(&'static str, PinacleRequest, PinacleResponse)> {
         ("pod_delete", Q::PodDelete { request: action() }, A::PodDelete(Ok(accepted()))),
         ("pod_adopt", Q::PodAdopt { request: adopt }, A::PodAdopt(Ok(accepted()))),
         ("pod_usage", Q::PodUsage { pods: vec![pod_ref()] }, A::PodUsage(Ok(vec![usage()]))),
-        (
-            "config_check",
-            Q::ConfigCheck { spec_text: spec_text() },
-            A::ConfigCheck(Ok(config_report())),
-        ),
+        ("pod_ticket", Q::PodTicket { pod: pod_ref(), port: 7681 }, A::PodTicket(Ok(ticket()))),
+        ("config_check", check, A::ConfigCheck(Ok(config_report()))),
         ("config_plan", plan, A::ConfigPlan(Ok(config_plan()))),
         ("config_apply", Q::ConfigApply { request: apply }, A::ConfigApply(Err(error()))),
         ("operation", Q::Operation { id: id() }, A::Operation(Ok(operation()))),

@@ -106,6 +106,7 @@ impl Pinacle for Stub {
         pod_usage(pods: Vec<PodRef>) -> Vec<PodUsage>;
         pod_processes(pod: PodRef) -> Vec<ProcessView>;
         process_log(pod: PodRef, process: String, lines: u32) -> String;
+        pod_ticket(pod: PodRef, port: u16) -> PodTicket;
         config_plan(pod: PodRef, spec_text: String) -> ConfigPlan;
         config_apply(request: ConfigApply) -> Accepted;
         operation(id: OperationId) -> OperationView;

@@ -9,9 +9,9 @@ use crate::sanitize::plain_line;
 use crate::session::{Environment, Session};
 use pinacle_protocol::paths::Paths;
 use pinacle_protocol::{ApiError, ErrorKind};
-use std::fs::{DirBuilder, File, OpenOptions};
+use std::fs::{DirBuilder, File, OpenOptions, Permissions};
 use std::io::{self, Read, Seek, SeekFrom};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
@@ -136,7 +136,10 @@ pub fn program(env: &Environment) -> Result<PathBuf, ApiError> {
 
 fn open_log(paths: &Paths) -> io::Result<File> {
     DirBuilder::new().recursive(true).mode(0o700).create(&paths.state_dir)?;
-    OpenOptions::new().create(true).append(true).mode(0o600).open(paths.log_file())
+    let log = OpenOptions::new().create(true).append(true).mode(0o600).open(paths.log_file())?;
+    // One of before, or made by hand, may be open to others.
+    log.set_permissions(Permissions::from_mode(0o600))?;
+    Ok(log)
 }
 
 /// The daemon gets a process group of its own, so that neither Ctrl-C nor the

@@ -10,8 +10,8 @@ use stream::WhenLost;
 use pinacle_protocol::{
     Accepted, AdoptPod, ApiError, ConfigApply, ConfigPlan, ConfigReport, CreatePod, Cursor,
     ErrorKind, EventBatch, HostId, HostReport, Inventory, JournalPage, Mode, OperationId,
-    OperationView, PinacleClient, PodAction, PodDetail, PodRef, PodUsage, ProcessView, PtyRequest,
-    ServerInfo, StreamRequest, wire,
+    OperationView, PinacleClient, PodAction, PodDetail, PodRef, PodTicket, PodUsage, ProcessView,
+    PtyRequest, ServerInfo, StreamRequest, wire,
 };
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
@@ -188,6 +188,7 @@ calls! {
     usage = pod_usage(pods: Vec<PodRef>) -> Vec<PodUsage>, CHANGE;
     processes = pod_processes(pod: PodRef) -> Vec<ProcessView>, CHANGE;
     process_log = process_log(pod: PodRef, process: String, lines: u32) -> String, CHANGE;
+    ticket = pod_ticket(pod: PodRef, port: u16) -> PodTicket, CHANGE;
     config_check = config_check(spec_text: String) -> ConfigReport, READ;
     config_plan = config_plan(pod: PodRef, spec_text: String) -> ConfigPlan, READ;
     config_apply = config_apply(request: ConfigApply) -> Accepted, CHANGE;

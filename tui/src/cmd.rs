@@ -87,8 +87,8 @@ pub enum Cmd {
     Shell(PodId),
     /// Have a text edited by the user's own editor, on this terminal.
     External(String),
-    /// Open an address.
-    OpenUrl(String),
+    /// Open an address of a pod.
+    OpenUrl(PodId, String),
     /// Put text on the clipboard; the word says what it is.
     Copy(&'static str, String),
     /// Read a pod's whole journal and write it to a file.

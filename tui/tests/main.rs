@@ -16,6 +16,7 @@ mod prepare;
 mod progress;
 mod read;
 mod sanitize;
+mod sanitize_corpus;
 mod support;
 mod table;
 mod terminal;

@@ -44,6 +44,12 @@ async fn url_finds_tabs_ports_and_the_first_tab() {
     assert_eq!(world.run("url web app").await.ok(), url(3000));
     assert_eq!(world.run("url web 5173").await.ok(), url(5173));
     insta::assert_snapshot!(world.run("url web 3000 --json").await.ok());
+    let shell = "http://localhost-7681.pod-web.localhost:30000/.pinacle/enter?ticket=for-web";
+    assert_eq!(world.run("url web 7681").await.ok(), format!("{shell}\n"));
+    let json = world.run("url web 7681 --json").await.ok();
+    let json: serde_json::Value = serde_json::from_str(&json).expect("JSON");
+    assert_eq!((&json["url"], &json["seconds"]), (&shell.into(), &600.into()));
+    assert!(!world.run("ls --json").await.ok().contains("ticket"));
     world.run("url web nothing").await.exits(4).says("tabs: Editor, App");
     world.run("url web 70000").await.exits(4);
     world.fake.change("web", |d| d.pod.port = None);

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 
 /// Version of this format, checked inside the pod.
 pub const POD_CONFIG_VERSION: u32 = 1;
@@ -25,6 +26,11 @@ pub struct PodConfig {
     pub default_port: u16,
     /// The published port, for links on the pod's own pages.
     pub external_port: u16,
+    /// Names beside its own that the pod answers to.
+    #[serde(default)]
+    pub hosts: Vec<String>,
+    /// The host's address it is published on: who asks for that address means the pod.
+    pub publish: IpAddr,
     /// Where processes and shells start.
     pub working_dir: String,
     /// Who they run as.
@@ -69,6 +75,8 @@ pub struct ServiceConfig {
     /// The port it listens on, when known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub port: Option<u16>,
+    /// Whether whoever reaches its port has a shell: browsers need a ticket.
+    pub shell: bool,
     /// Services that must be up before it.
     pub depends_on: Vec<String>,
     /// Command that succeeds when it is healthy.

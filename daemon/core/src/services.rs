@@ -19,6 +19,7 @@ pub(crate) fn definitions(pod: &PodRecord) -> Vec<ServiceConfig> {
         user: user(pod),
         env: BTreeMap::new(),
         port: process.port(),
+        shell: false,
         depends_on: Vec::new(),
         health_check: process.health_check.clone(),
     });
@@ -29,10 +30,13 @@ fn service(id: ServiceId, pod: &PodRecord) -> Option<ServiceConfig> {
     let command = match id {
         // `tmux new -A` joins the session that is there, so a browser tab that is
         // closed and opened again finds its shell as it was; `--url-arg` lets
-        // `?arg=NAME` name further sessions.
+        // `?arg=NAME` name further sessions. A link may hold any name, and tmux runs
+        // what stands in `#()` of one. On loopback alone: whoever reaches the pod's
+        // network would pass the router by.
         ServiceId::WebTerminal => {
-            "exec ttyd -p 7681 -i 0.0.0.0 --writable --url-arg -- \
-             sh -c 'exec tmux new-session -A -s \"${1:-main}\"' web-terminal"
+            "exec ttyd -p 7681 -i 127.0.0.1 --writable --url-arg -- \
+             sh -c 'name=$(printf %s \"$1\" | tr -cd A-Za-z0-9_- | cut -c 1-40); \
+             exec tmux new-session -A -s \"${name:-main}\"' web-terminal"
         }
         _ => return None,
     };
@@ -45,6 +49,7 @@ fn service(id: ServiceId, pod: &PodRecord) -> Option<ServiceConfig> {
         user: user(pod),
         env: BTreeMap::new(),
         port,
+        shell: id.gives_shell(),
         depends_on: Vec::new(),
         health_check: port.map(|p| format!("curl -fsS -o /dev/null http://127.0.0.1:{p}/")),
     })

@@ -16,6 +16,7 @@ mod diff;
 mod env;
 mod fields;
 mod health;
+mod hosts;
 mod model;
 mod names;
 mod ports;

@@ -325,6 +325,8 @@ fn pod_config(pod: &PodRecord, with_services: bool) -> Result<PodConfig, &'stati
         revision: pod.spec_revision.0,
         default_port: pod.spec.default_port(),
         external_port: pod.port.ok_or("port")?.0,
+        hosts: pod.spec.hosts.clone(),
+        publish: publish(pod),
         working_dir: working_dir(pod),
         user: user(pod),
         env: pod.spec.env.clone(),

@@ -14,7 +14,7 @@ use futures::stream::BoxStream;
 use pinacle_core::engine::{
     EngineCall, EngineFailure, EngineOutcome, HostFacts, HostSnapshot, ObservedPod, Ownership,
 };
-use pinacle_protocol::{HostReport, PodId, PodUsage, TerminalSize};
+use pinacle_protocol::{HostReport, PodId, PodTicket, PodUsage, TerminalSize};
 use tokio::sync::{mpsc, oneshot};
 
 /// A container engine on one host. Implementations hold no state that matters:
@@ -66,6 +66,13 @@ pub trait Engine: Send + Sync + 'static {
         &'a self,
         pods: &'a [PodId],
     ) -> BoxFuture<'a, Result<Vec<PodUsage>, EngineFailure>>;
+
+    /// Has a pod let one browser in to a port; not in the journal, for it is a secret.
+    fn ticket<'a>(
+        &'a self,
+        pod: &'a PodId,
+        port: u16,
+    ) -> BoxFuture<'a, Result<PodTicket, EngineFailure>>;
 
     /// Checks the host. Without `fresh` the last report is returned if the engine,
     /// its runtimes and their binaries are still what they were then.

@@ -8,7 +8,7 @@ use pinacle_core::event::{Action, LossConsent, ReconfigureRequest, Request};
 use pinacle_protocol::{
     Accepted, AdoptPod, ApiError, ConfigApply, ConfigPlan, ConfigReport, CreatePod, Cursor,
     ErrorKind, EventBatch, HostId, HostReport, Inventory, JournalPage, OperationId, OperationView,
-    Pinacle, PodAction, PodDetail, PodPhase, PodRef, PodUsage, ProcessView, ServerInfo,
+    Pinacle, PodAction, PodDetail, PodPhase, PodRef, PodTicket, PodUsage, ProcessView, ServerInfo,
 };
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -157,6 +157,19 @@ impl Pinacle for Handler {
         lines: u32,
     ) -> Result<String, ApiError> {
         inside::log(&self.backend, &pod, &process, lines).await
+    }
+
+    async fn pod_ticket(self, _: Context, pod: PodRef, port: u16) -> Result<PodTicket, ApiError> {
+        let entry = resolve::pod(&self.backend.driver.published(), &pod)?;
+        let record = &entry.record;
+        if !record.spec.gives_shell(port) {
+            return Ok(PodTicket::default());
+        }
+        resolve::running(&entry)?;
+        let Some(engine) = self.backend.engines.get(&record.host) else {
+            return Err(ApiError::new(ErrorKind::Internal, "the pod's host has no engine"));
+        };
+        engine.ticket(&record.id, port).await.map_err(|failure| failure.error)
     }
 
     async fn config_check(self, _: Context, spec_text: String) -> Result<ConfigReport, ApiError> {

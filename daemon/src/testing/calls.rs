@@ -10,7 +10,9 @@ use pinacle_core::engine::{
     EngineCall, EngineFailure, EngineOutcome, FailureClass, HostFacts, HostSnapshot, ObservedPod,
     Ownership,
 };
-use pinacle_protocol::{EngineView, ErrorKind, HostId, HostReport, PodId, PodUsage, Timestamp};
+use pinacle_protocol::{
+    EngineView, ErrorKind, HostId, HostReport, PodId, PodTicket, PodUsage, Timestamp,
+};
 use std::net::Ipv4Addr;
 use tokio::sync::{mpsc, oneshot};
 
@@ -132,6 +134,20 @@ impl Engine for FakeEngine {
                 }
             });
             Ok(usage.collect())
+        })
+    }
+
+    fn ticket<'a>(
+        &'a self,
+        pod: &'a PodId,
+        port: u16,
+    ) -> BoxFuture<'a, Result<PodTicket, EngineFailure>> {
+        Box::pin(async move {
+            if !self.is_linked() || !self.state().world.is_running(pod) {
+                return Err(unreachable());
+            }
+            let path = Some(format!("/.pinacle/enter?ticket={port}"));
+            Ok(PodTicket { path, seconds: Some(600) })
         })
     }
 

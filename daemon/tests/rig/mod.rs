@@ -222,6 +222,8 @@ impl Rig {
             revision: 1,
             default_port: 3000,
             external_port: self.port.0,
+            hosts: vec![],
+            publish: IpAddr::V4(Ipv4Addr::LOCALHOST),
             working_dir: "/workspace".into(),
             user: "root".into(),
             env: BTreeMap::from([("TOKEN".to_owned(), SECRET.to_owned())]),

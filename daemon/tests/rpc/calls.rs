@@ -261,6 +261,24 @@ async fn the_pods_supervisor_says_what_it_keeps_and_what_that_printed() {
 }
 
 #[tokio::test]
+async fn a_ticket_is_for_a_port_with_a_shell_of_a_pod_that_runs() {
+    let mut daemon = Daemon::start().await;
+    let (client, _) = daemon.pod(&format!("{SPEC}services: [web-terminal]\n")).await;
+    let ask = async |port| client.pod_ticket(soon(), pod_ref("blog"), port).await.unwrap();
+    let ticket = ask(7681).await.unwrap();
+    assert!(ticket.path.as_ref().is_some_and(|path| path.contains("ticket")), "{ticket:?}");
+    assert!(!format!("{ticket:?}").contains("enter"), "it would be in logs");
+    assert_eq!(ask(3000).await.unwrap(), PodTicket::default(), "the user's own app");
+    assert_eq!(
+        refused(client.pod_ticket(soon(), pod_ref("x"), 7681).await).kind,
+        ErrorKind::NotFound
+    );
+    let stopped = client.pod_stop(soon(), action("stop", "blog")).await.unwrap().unwrap();
+    finished(&client, &stopped).await;
+    assert_eq!(ask(7681).await.unwrap_err().kind, ErrorKind::WrongPhase);
+}
+
+#[tokio::test]
 async fn a_call_that_is_given_up_changes_nothing_but_the_answer() {
     let mut daemon = Daemon::start().await;
     let client = daemon.rpc().await;

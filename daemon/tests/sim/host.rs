@@ -12,7 +12,7 @@ use pinacle_core::engine::{
 use pinacle_daemon::engine::{Engine, ExecRequest, ExecSession, Freshness};
 use pinacle_daemon::journal::{Journal, PodJournal};
 use pinacle_daemon::testing::{CallKind, FakeEngine, TokioTime};
-use pinacle_protocol::{ApiError, ErrorKind, HostReport, PodId, PodUsage};
+use pinacle_protocol::{ApiError, ErrorKind, HostReport, PodId, PodTicket, PodUsage};
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
@@ -369,6 +369,14 @@ impl Engine for Seen {
         pods: &'a [PodId],
     ) -> BoxFuture<'a, Result<Vec<PodUsage>, EngineFailure>> {
         Box::pin(async move { self.host.fake.usage(pods).await })
+    }
+
+    fn ticket<'a>(
+        &'a self,
+        pod: &'a PodId,
+        port: u16,
+    ) -> BoxFuture<'a, Result<PodTicket, EngineFailure>> {
+        Box::pin(async move { self.host.fake.ticket(pod, port).await })
     }
 
     fn check(&self, fresh: Freshness) -> BoxFuture<'_, HostReport> {

@@ -14,7 +14,7 @@ use tarpc::{Response, context::Context};
 use tokio::time::Instant;
 
 /// Every call by its name in the plain form, which is its method's.
-pub const CALLS: [&str; 22] = [
+pub const CALLS: [&str; 23] = [
     "server_info",
     "inventory",
     "pod",
@@ -27,6 +27,7 @@ pub const CALLS: [&str; 22] = [
     "pod_usage",
     "pod_processes",
     "process_log",
+    "pod_ticket",
     "config_check",
     "config_plan",
     "config_apply",

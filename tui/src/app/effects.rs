@@ -166,7 +166,7 @@ async fn answer(client: &Client, facts: &Facts, cmd: Cmd) -> Option<Msg> {
         Cmd::Create(creation) => Msg::Created(create(client, facts, *creation).await),
         Cmd::CheckHost { host, fresh } => Msg::HostChecked(client.host_check(host, fresh).await),
         Cmd::StartDaemon => Msg::Said(start_daemon(facts).await),
-        Cmd::OpenUrl(url) => Msg::Said(local::open(facts, &url).await),
+        Cmd::OpenUrl(pod, url) => Msg::Said(local::open(client, facts, &pod, &url).await),
         Cmd::Save { pod, path, infra } => {
             Msg::Said(local::save(client, facts, &pod, &path, infra).await)
         }

@@ -2,6 +2,7 @@
 //! the editor.
 
 use super::effects::Facts;
+use crate::browser;
 use crate::client::Client;
 use crate::editing;
 use crate::failure::Failure;
@@ -16,7 +17,6 @@ use std::fs::{self, DirBuilder, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
 
 /// Returns a path as it was typed: `~` is the home directory.
 fn typed(facts: &Facts, text: &str) -> PathBuf {
@@ -114,25 +114,21 @@ pub(super) fn keep_recording(state_dir: &Path, text: &str) -> Result<String, Str
     }
 }
 
-/// Hands an address to the desktop.
-pub(super) async fn open(facts: &Facts, url: &str) -> Result<String, String> {
-    let mac = cfg!(target_os = "macos");
-    let desktop =
-        mac || ["DISPLAY", "WAYLAND_DISPLAY", "BROWSER"].iter().any(|v| facts.env.get(v).is_some());
-    let name = if mac { "open" } else { "xdg-open" };
-    // Nothing but an address may reach a program that also opens files.
-    let is_address = url.starts_with("http://") || url.starts_with("https://");
-    let none = || Err(format!("no browser can be opened from here; the address is {url}"));
-    let Some(program) = facts.env.find_program(name).filter(|_| desktop && is_address) else {
-        return none();
-    };
-    let mut command = tokio::process::Command::new(program);
-    command.env_clear().envs(facts.env.all()).arg(url);
-    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-    match command.status().await {
-        Ok(status) if status.success() => Ok(format!("opened {url}")),
-        _ => none(),
+/// Opens an address of a pod in the browser.
+pub(super) async fn open(
+    client: &Client,
+    facts: &Facts,
+    pod: &PodId,
+    url: &str,
+) -> Result<String, String> {
+    let entrance = browser::entrance(client, PodRef(pod.to_string()), url).await;
+    let entrance = entrance.map_err(|error| error.chain())?;
+    if browser::open(&facts.env, &entrance).await {
+        return Ok(format!("opened {url}"));
     }
+    let shell =
+        if entrance.seconds.is_some() { "; `pinacle-tui url` lets a browser in" } else { "" };
+    Err(format!("no browser can be opened from here; the address is {url}{shell}"))
 }
 
 /// Writes a whole journal to a file.

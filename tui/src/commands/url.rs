@@ -1,12 +1,13 @@
 //! `url`: the address of a pod, of a port in it or of one of its tabs. With
-//! `--json` `{"pod", "name", "port", "url"}`.
+//! `--json` `{"pod", "name", "port", "url", "seconds"?}`.
 
 use crate::args::UrlArgs;
+use crate::browser::{self, Entrance};
 use crate::client::Client;
 use crate::failure::Failure;
 use crate::locate;
 use crate::session::Session;
-use pinacle_protocol::{ApiError, ErrorKind, PodDetail};
+use pinacle_protocol::{ApiError, ErrorKind, PodDetail, PodRef};
 use serde::Serialize;
 
 /// An address, and what it leads to.
@@ -18,8 +19,11 @@ pub struct Address {
     pub name: Option<String>,
     /// The port in the pod, when known.
     pub port: Option<u16>,
-    /// The address.
+    /// The address; where a shell waits behind it, with a ticket that lets one browser in.
     pub url: String,
+    /// How long it can be opened, once, in seconds; absent when that is always.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub seconds: Option<u64>,
 }
 
 /// Prints it.
@@ -29,11 +33,42 @@ pub struct Address {
 /// As [`address`].
 pub async fn run(session: &mut Session, args: UrlArgs) -> Result<(), Failure> {
     let client = session.client().await?;
-    let address = address(session, &client, args).await?;
+    let (address, _) = entrance(session, &client, args).await?;
     if session.console.is_json() {
         return session.console.json(&address);
     }
+    print(session, &address)
+}
+
+/// Prints an address, and what there is to know about it.
+///
+/// # Errors
+///
+/// When it cannot be printed.
+pub fn print(session: &mut Session, address: &Address) -> Result<(), Failure> {
+    if let Some(seconds) = address.seconds {
+        let minutes = seconds.div_ceil(60);
+        session.console.remark(&format!("lets one browser in, within {minutes} minutes"));
+    }
     session.console.line(&crate::sanitize::plain_line(&address.url))
+}
+
+/// Finds the address that is meant, and what lets a browser in there.
+///
+/// # Errors
+///
+/// As [`address`].
+pub async fn entrance(
+    session: &Session,
+    client: &Client,
+    args: UrlArgs,
+) -> Result<(Address, Entrance), Failure> {
+    let mut address = address(session, client, args).await?;
+    let pod = PodRef(address.pod.clone());
+    let entrance = browser::entrance(client, pod, &address.url).await?;
+    address.url.clone_from(&entrance.url);
+    address.seconds = entrance.seconds;
+    Ok((address, entrance))
 }
 
 /// Finds the address that is meant. A single word that is no pod is taken as
@@ -81,6 +116,7 @@ pub fn find(detail: &PodDetail, target: Option<&str>) -> Result<Address, ApiErro
         name: Some(tab.name.clone()),
         port: Some(tab.port),
         url: tab.url.clone(),
+        seconds: None,
     };
     let Some(published) = pod.port else {
         let text = format!("{slug} has no address: it is {}", pod.phase.as_str());
@@ -89,8 +125,13 @@ pub fn find(detail: &PodDetail, target: Option<&str>) -> Result<Address, ApiErro
     };
     let Some(target) = target else {
         let first = detail.tabs.first().map(of_tab);
-        let own =
-            pod.url.clone().map(|url| Address { pod: slug.clone(), name: None, port: None, url });
+        let own = pod.url.clone().map(|url| Address {
+            pod: slug.clone(),
+            name: None,
+            port: None,
+            url,
+            seconds: None,
+        });
         let text = format!("{slug} has neither tabs nor a default port");
         return first.or(own).ok_or_else(|| {
             ApiError::new(ErrorKind::NotFound, text).hint("name a port in the pod")
@@ -108,6 +149,7 @@ pub fn find(detail: &PodDetail, target: Option<&str>) -> Result<Address, ApiErro
                     name: None,
                     port: Some(port),
                     url: format!("http://localhost-{port}.pod-{slug}.localhost:{published}"),
+                    seconds: None,
                 },
                 of_tab,
             ))

@@ -285,6 +285,11 @@ impl Pinacle for Fake {
         Ok(format!("what {process} printed\n"))
     }
 
+    async fn pod_ticket(self, _: Context, pod: PodRef, port: u16) -> Result<PodTicket, ApiError> {
+        let path = (port == 7681).then(|| format!("/.pinacle/enter?ticket=for-{}", pod.0));
+        Ok(PodTicket { seconds: path.as_ref().map(|_| 600), path })
+    }
+
     async fn config_check(self, _: Context, text: String) -> Result<ConfigReport, ApiError> {
         let mut state = self.state();
         if let Some(mut change) = state.on_check.take() {

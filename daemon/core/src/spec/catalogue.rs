@@ -149,6 +149,11 @@ impl ServiceId {
         self.ports() == [2528]
     }
 
+    /// Returns whether whoever reaches its page can run commands in the pod.
+    pub fn gives_shell(self) -> bool {
+        self != Self::Redis
+    }
+
     /// Returns whether this release starts it. The others may stand in a spec and are skipped.
     pub fn is_available(self) -> bool {
         matches!(self, Self::WebTerminal)

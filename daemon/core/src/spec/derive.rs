@@ -49,6 +49,14 @@ impl PodSpec {
         of_processes.chain(of_services).collect()
     }
 
+    /// Returns whether behind this port of the pod a shell waits, for which a browser
+    /// needs a ticket.
+    pub fn gives_shell(&self, port: u16) -> bool {
+        let holds = |service: &&ServiceId| service.ports().first() == Some(&port);
+        let mut services = self.services.iter().filter(|service| service.is_available());
+        services.find(holds).is_some_and(|service| service.gives_shell())
+    }
+
     /// Returns a copy whose `env` keeps its names and loses its values.
     #[must_use]
     pub fn without_env_values(&self) -> Self {

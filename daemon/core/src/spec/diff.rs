@@ -114,6 +114,8 @@ pub fn diff(old: &PodSpec, new: &PodSpec) -> SpecDiff {
     diff.add("isolation", isolation(old), isolation(new), Impact::Recreate);
     let publish = |publish: Option<PublishAddress>| Some(publish.unwrap_or_default().to_string());
     diff.add("bindAddress", publish(old.publish), publish(new.publish), Impact::Recreate);
+    let hosts = |spec: &PodSpec| listed(&spec.hosts, String::clone);
+    diff.add("hosts", hosts(old), hosts(new), Impact::Nginx);
     let checks = |spec: &PodSpec| listed(&spec.health_checks, check_text);
     diff.add("healthChecks", checks(old), checks(new), Impact::None);
     diff

@@ -9,6 +9,10 @@ use super::report::Report;
 use super::scalar::ScalarKind;
 use super::tree::{Value, join};
 
+/// Longest name and value together, in bytes: Linux gives no program more than 128 KiB in one
+/// piece, with `=` and the end.
+const MAX_VARIABLE: usize = 127 * 1024;
+
 const EXAMPLE: &str = "env: {NODE_ENV: development}";
 
 /// Reads the environment: names to text, with numbers and booleans as they are written.
@@ -47,6 +51,15 @@ pub(super) fn read(top: &Fields<'_>, report: &mut Report<'_>) -> BTreeMap<String
                 &path,
                 format!("the value of `{path}` contains a NUL character"),
                 "remove the escape \\0: no program can be given such a value",
+            );
+            continue;
+        }
+        if entry.key.len() + scalar.text.len() > MAX_VARIABLE {
+            report.error(
+                entry.value.span,
+                &path,
+                format!("the value of `{path}` is longer than {} KiB", MAX_VARIABLE / 1024),
+                "put it into a file: no program can be given such a value",
             );
             continue;
         }

@@ -9,6 +9,10 @@ use super::report::Report;
 use super::scalar::{self, ScalarKind};
 use super::tree::{Entry, Node, Value, join, quoted_key};
 
+/// Longest command, in bytes. Linux gives a program no word of 128 KiB or more, and what goes
+/// through several shells grows on the way.
+const MAX_COMMAND: usize = 64 * 1024;
+
 /// A value and where it stands in the file and in the spec.
 #[derive(Debug, Clone)]
 pub(super) struct At<'n> {
@@ -241,7 +245,21 @@ pub(super) fn command(at: &At<'_>, example: &str, report: &mut Report<'_>) -> Op
         );
         return None;
     }
-    Some(value.to_owned())
+    fits(at, value, report).then(|| value.to_owned())
+}
+
+/// Returns whether a shell can be given the command; reports one that is too long.
+fn fits(at: &At<'_>, command: &str, report: &mut Report<'_>) -> bool {
+    let fits = command.len() <= MAX_COMMAND;
+    if !fits {
+        report.error(
+            at.span,
+            &at.path,
+            format!("`{}` is longer than {} KiB", at.path, MAX_COMMAND / 1024),
+            "put it into a file of the project, and run that",
+        );
+    }
+    fits
 }
 
 /// Reads a command or a list of commands that run one after the other.
@@ -261,7 +279,8 @@ pub(super) fn commands(at: &At<'_>, example: &str, report: &mut Report<'_>) -> V
 /// Reads a command or a list, joined to run each only when the one before succeeded.
 pub(super) fn joined(at: &At<'_>, example: &str, report: &mut Report<'_>) -> Option<String> {
     let commands = commands(at, example, report);
-    (!commands.is_empty()).then(|| commands.join(" && "))
+    let joined = commands.join(" && ");
+    (!commands.is_empty() && fits(at, &joined, report)).then_some(joined)
 }
 
 /// Reads a list; anything else is reported.

@@ -52,6 +52,8 @@ pub struct PodSpec {
     pub isolation: Isolation,
     /// Where the pod's port is published on its host; `None` means 127.0.0.1.
     pub publish: Option<PublishAddress>,
+    /// Names beside its own that the pod answers to, for a proxy in front of it.
+    pub hosts: Vec<String>,
     /// Checks beyond those of services and processes.
     pub health_checks: Vec<HealthCheck>,
 }
@@ -78,6 +80,7 @@ impl fmt::Debug for PodSpec {
             .field("user", &self.user)
             .field("isolation", &self.isolation)
             .field("publish", &self.publish)
+            .field("hosts", &self.hosts)
             .field("health_checks", &self.health_checks)
             .finish()
     }

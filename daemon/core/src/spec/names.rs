@@ -59,6 +59,22 @@ fn fnv1a(bytes: &[u8]) -> u32 {
     bytes.iter().fold(0x811c_9dc5, |hash, byte| (hash ^ u32::from(*byte)).wrapping_mul(0x0100_0193))
 }
 
+/// Returns whether `text` may be one of `hosts`: a name of the DNS in lower case that is no
+/// address, and not among the names that every pod has.
+pub(super) fn is_extra_host(text: &str) -> bool {
+    let is_label = |label: &str| {
+        (1..=63).contains(&label.len())
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+            && label.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+    };
+    let last = text.rsplit('.').next().unwrap_or_default();
+    text.len() <= 253
+        && text.split('.').all(is_label)
+        && last != "localhost"
+        && !last.bytes().all(|b| b.is_ascii_digit())
+}
+
 /// Returns whether `text` may name an environment variable.
 pub(super) fn is_env_name(text: &str) -> bool {
     let mut bytes = text.bytes();
@@ -180,6 +196,33 @@ mod tests {
             "a;rm",
         ] {
             assert!(!is_image(bad), "{bad}");
+        }
+    }
+
+    #[test]
+    fn extra_hosts_are_names_that_are_not_every_pods() {
+        for good in ["blog.example.com", "devbox", "a-b.c1", "xn--bcher-kva.example", "1.example"] {
+            assert!(is_extra_host(good), "{good}");
+        }
+        let long = format!("{}.example", "a".repeat(64));
+        for bad in [
+            "",
+            "Blog.example",
+            "a..b",
+            "-a.b",
+            "a-.b",
+            "*.example.com",
+            "a.b:80",
+            "localhost",
+            "localhost-3000.pod-x.localhost",
+            "127.0.0.1",
+            "10.1",
+            "[::1]",
+            "a b",
+            "a\"b",
+            &long,
+        ] {
+            assert!(!is_extra_host(bad), "{bad}");
         }
     }
 

@@ -23,7 +23,7 @@ const KEYS: Keys = Keys {
 };
 
 /// Where the pod's own router listens.
-const ROUTER: u16 = 80;
+pub(super) const ROUTER: u16 = 80;
 
 /// Reads the ports, each once, none of them taken by a service or the router.
 pub(super) fn read(

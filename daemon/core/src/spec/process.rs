@@ -6,6 +6,7 @@ use super::catalogue::ServiceId;
 use super::derive::{LocalPort, local_port};
 use super::fields::{self, At, Fields, Keys};
 use super::model::{Process, Tab};
+use super::ports::ROUTER;
 use super::report::Report;
 use super::top;
 
@@ -129,6 +130,15 @@ pub(super) fn read_tabs(
 fn url(at: &At<'_>, report: &mut Report<'_>) -> Option<String> {
     const EXAMPLE: &str = "url: \"http://localhost:3000\"";
     let url = fields::line(at, MAX_URL, EXAMPLE, report)?;
+    if local_port(url) == LocalPort::Port(ROUTER) {
+        report.error(
+            at.span,
+            &at.path,
+            format!("{} leads to port 80, where the pod's own router listens", report.quoted(url)),
+            format!("let the program listen on another port, and write e.g. `{EXAMPLE}`"),
+        );
+        return None;
+    }
     if local_port(url) == LocalPort::Impossible {
         report.error(
             at.span,

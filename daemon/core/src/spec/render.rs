@@ -48,6 +48,10 @@ fn write_spec(spec: &PodSpec, out: &mut String) -> fmt::Result {
         writeln!(out, "isolation: {}", spec.isolation.as_str())?;
     }
     option(out, "bindAddress", spec.publish.map(|address| address.to_string()).as_deref())?;
+    if !spec.hosts.is_empty() {
+        out.push_str("hosts:\n");
+        spec.hosts.iter().try_for_each(|host| writeln!(out, "  - {}", scalar(host)))?;
+    }
     entries(out, "healthChecks", &spec.health_checks, write_check)
 }
 

@@ -11,7 +11,7 @@ use super::names::{MAX_SLUG, is_image, is_slug, is_user, slugify};
 use super::report::Report;
 use super::scalar::ScalarKind;
 use super::tree::{Node, Value};
-use super::{env, health, ports, process, resources};
+use super::{env, health, hosts, ports, process, resources};
 
 const TOP: Keys = Keys {
     what: "a mapping of settings",
@@ -35,6 +35,7 @@ const TOP: Keys = Keys {
         "user",
         "isolation",
         "bindAddress",
+        "hosts",
         "healthChecks",
     ],
     synonyms: &[
@@ -43,7 +44,9 @@ const TOP: Keys = Keys {
         ("envVars", "env"),
         ("variables", "env"),
         ("runtime", "isolation"),
-        ("host", "bindAddress"),
+        ("trustedOrigins", "hosts"),
+        ("allowedHosts", "hosts"),
+        ("domains", "hosts"),
         ("commands", "processes"),
         ("tasks", "processes"),
         ("cwd", "workingDir"),
@@ -95,6 +98,7 @@ pub(super) fn read(root: &Node, report: &mut Report<'_>) -> PodSpec {
         user: checked(&top, "user", USER, is_user, report),
         isolation: isolation(&top, report),
         publish: publish(&top, report),
+        hosts: hosts::read(&top, report),
         health_checks: health::read(&top, report),
         services,
     };

@@ -73,6 +73,7 @@ fn each_key_has_its_impact() {
     check("", "isolation: runc", &["isolation gvisor -> runc Recreate"]);
     check("", "user: dev", &["user - -> dev Recreate"]);
     check("", "workingDir: /x", &["workingDir - -> /x Recreate"]);
+    check("", "hosts: [a.example, b.example]", &["hosts - -> a.example, b.example Nginx"]);
     check("", "bindAddress: 0.0.0.0", &["bindAddress 127.0.0.1 -> 0.0.0.0 Recreate"]);
     check(
         "",

@@ -7,7 +7,7 @@ use pinacle_core::spec::{
     HealthCheck, Hooks, Isolation, PodSpec, PortSpec, Probe, Process, PublishAddress, Resources,
     ServiceId, Tab, TemplateId, Tier, diff, parse, slugify,
 };
-use proptest::collection::{btree_map, vec};
+use proptest::collection::{btree_map, btree_set, vec};
 use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
@@ -170,6 +170,7 @@ fn spec() -> impl Strategy<Value = PodSpec> {
         option::of("[a-z_][a-z0-9_-]{0,31}"),
         select(vec![Isolation::Gvisor, Isolation::Runc]),
         option::of(any::<std::net::IpAddr>().prop_map(PublishAddress)),
+        btree_set("[a-z0-9]{1,8}\\.(x-[a-z]{1,4}|[a-z]{2,6})", 0..3),
     );
     (what, runs, place).prop_map(|(what, runs, place)| PodSpec {
         name: what.0,
@@ -190,6 +191,7 @@ fn spec() -> impl Strategy<Value = PodSpec> {
         user: place.1,
         isolation: place.2,
         publish: place.3,
+        hosts: place.4.into_iter().collect(),
     })
 }
 

@@ -67,7 +67,7 @@ fn unknown_keys_are_errors_when_they_look_like_typos() {
          error 1:23-1:36 processes[0].start_command: unknown key `start_command` [did you mean `startCommand`? A key of your own starts with `x-`]",
     );
     check("ressources: {}\nextends: base\n", "error 1:1-1:11 ressources: unknown key `ressources` [did you mean `resources`? A key of your own starts with `x-`]
-         warning 2:1-2:8 extends: unknown key `extends` is ignored [known keys here: version, name, slug, tier, resources, services, template, baseImage, install, processes, tabs, env, ports, hooks, workingDir, user, isolation, bindAddress, healthChecks]");
+         warning 2:1-2:8 extends: unknown key `extends` is ignored [known keys here: version, name, slug, tier, resources, services, template, baseImage, install, processes, tabs, env, ports, hooks, workingDir, user, isolation, bindAddress, hosts, healthChecks]");
 }
 
 #[test]

@@ -5,7 +5,7 @@ use super::connect::{Greeting, greet};
 use super::isolation::{self, Tried};
 use super::probe::{INSTALL, Promise};
 use super::pull::is_there;
-use super::{build, observe, socket};
+use super::{build, cloud, observe, socket};
 use crate::engine::Freshness;
 use crate::image::{LOCAL_BASE, PUBLIC_BASE};
 use bollard::models::{SystemInfo, SystemInfoCgroupVersionEnum as Cgroup};
@@ -16,13 +16,14 @@ use std::path::Path;
 use std::sync::Arc;
 
 /// Every check's name, in the order they build on each other.
-const CHECKS: [&str; 10] = [
+const CHECKS: [&str; 11] = [
     "engine",
     "api",
     "permissions",
     "storage",
     "limits",
     "disk",
+    "metadata",
     "image",
     "gvisor",
     "gvisor_keeps_files",
@@ -96,6 +97,7 @@ async fn look_at_all(shared: &Arc<Shared>, greeting: &Greeting) -> HostReport {
         storage(info),
         limits(info),
         disk(info),
+        cloud::check(),
     ];
     let (image, usable) = image(shared).await;
     checks.push(image);

@@ -9,6 +9,7 @@ mod ceiling;
 mod cgroup;
 mod check;
 mod client;
+mod cloud;
 mod connect;
 mod container;
 mod copy;
@@ -31,6 +32,7 @@ mod routes;
 mod session;
 mod socket;
 mod source;
+mod ticket;
 mod usage;
 mod volume;
 mod watch;
@@ -48,7 +50,7 @@ use pinacle_core::engine::{
     Ownership,
 };
 use pinacle_core::settings::SubnetPool;
-use pinacle_protocol::{HostId, HostReport, OwnerId, PodId, PodUsage};
+use pinacle_protocol::{HostId, HostReport, OwnerId, PodId, PodTicket, PodUsage};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -150,6 +152,14 @@ impl Engine for DockerEngine {
         pods: &'a [PodId],
     ) -> BoxFuture<'a, Result<Vec<PodUsage>, EngineFailure>> {
         Box::pin(usage::usage(&self.shared, pods))
+    }
+
+    fn ticket<'a>(
+        &'a self,
+        pod: &'a PodId,
+        port: u16,
+    ) -> BoxFuture<'a, Result<PodTicket, EngineFailure>> {
+        Box::pin(ticket::issue(&self.shared, pod, port))
     }
 
     fn check(&self, fresh: Freshness) -> BoxFuture<'_, HostReport> {

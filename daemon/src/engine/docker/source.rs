@@ -20,8 +20,11 @@ const SPEC_PATH: &str = "/etc/pinacle/pinacle.yaml";
 const SPEC_CAP: usize = 1 << 20;
 /// Chunks of the archive on their way.
 const CHUNKS: usize = 16;
-/// Makes the directory, when missing, for its user to be.
-const MAKE_DIR: &str = r#"[ -d "$1" ] || { mkdir -p "$1" && chown "$2" "$1"; }"#;
+/// Makes the directory and what is missing above it, for its user to be.
+const MAKE_DIR: &str = r#"make() {
+    [ -d "${1:-/}" ] || { make "${1%/*}" "$2" && mkdir -p -- "$1" && chown -- "$2" "$1"; }
+}
+make "$1" "$2""#;
 
 /// A directory to copy into a pod.
 pub(super) struct Copy {

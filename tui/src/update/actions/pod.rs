@@ -120,7 +120,7 @@ pub(super) fn go(model: &mut Model, action: Action) -> Vec<Cmd> {
                 model.say(Role::Warning, format!("{slug} has no address yet"));
                 Vec::new()
             }
-            Some(url) if action == Action::OpenUrl => vec![Cmd::OpenUrl(url)],
+            Some(url) if action == Action::OpenUrl => vec![Cmd::OpenUrl(id, url)],
             Some(url) => vec![Cmd::Copy("the address", url)],
         },
     }

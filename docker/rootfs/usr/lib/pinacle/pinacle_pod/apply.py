@@ -3,8 +3,11 @@
 import os
 import sys
 
-from . import router, spec, supervision
-from .base import POD_JSON, SPEC_YAML, read_text, write_atomic
+from . import access, router, spec, supervision
+from .base import POD_JSON, SPEC_YAML, make_directory, read_text, write_atomic
+
+# Volumes of the pod: what is made there for it is its user's.
+WORKSPACE = "/workspace"
 
 
 def _say(text):
@@ -19,14 +22,29 @@ def _store(text, pod):
     supervision.write_environment(pod, write_atomic)
 
 
+def _working_directory(pod):
+    """Makes the directory everything starts in, writable for the user it starts as."""
+    person = spec.account(pod["user"], "pod")
+    make_directory(pod["workingDir"], person.pw_uid, person.pw_gid)
+    for path in (WORKSPACE, pod["workingDir"], person.pw_dir):
+        inside = os.path.realpath(path) == path and path.startswith((WORKSPACE, "/home/"))
+        # A new volume is root's. One that the user gave to somebody stays that one's.
+        if inside and os.path.isdir(path) and os.stat(path).st_uid == 0 != person.pw_uid:
+            os.chown(path, person.pw_uid, person.pw_gid)
+
+
+def _remove_unwanted(pod):
+    wanted = {service["name"] for service in pod["services"]}
+    for name in supervision.defined():
+        if name not in wanted:
+            supervision.remove(name)
+            _say("removed %s" % name)
+
+
 def _reconcile(pod):
     wanted = {service["name"]: service for service in pod["services"]}
     ports = {name: service["port"] for name, service in wanted.items()}
     present = supervision.defined()
-    for name in present:
-        if name not in wanted:
-            supervision.remove(name)
-            _say("removed %s" % name)
     new, again = [], []
     for name, service in wanted.items():
         target = supervision.directory(name)
@@ -60,8 +78,10 @@ def apply(text):
     supervision.rescan()
     with supervision.lock():
         _store(text, pod)
-        os.makedirs(pod["workingDir"], exist_ok=True)
-        if router.write(pod):
+        _working_directory(pod)
+        # In this order a shell is never there without what guards it.
+        _remove_unwanted(pod)
+        if router.write(pod, access.make_key()):
             router.reload()
             _say("reloaded routing")
         _reconcile(pod)

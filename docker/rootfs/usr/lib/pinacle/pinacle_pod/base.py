@@ -9,7 +9,8 @@ POD_JSON = ETC + "/pod.json"
 ENV_SH = ETC + "/env.sh"
 SPEC_YAML = ETC + "/pinacle.yaml"
 NGINX_DIR = ETC + "/nginx"
-STEPS = "/var/lib/pinacle/steps"
+STATE = "/var/lib/pinacle"
+STEPS = STATE + "/steps"
 LOGS = "/var/log/pinacle"
 # In memory, fresh at each boot. The first belongs to process 1, the second to the scanner of the pod's services.
 RUN = "/dev/shm/pinacle"
@@ -43,6 +44,18 @@ def write_atomic(path, text, mode=0o600, owner=None):
         os.fsync(directory)
     finally:
         os.close(directory)
+
+
+def make_directory(path, uid, gid):
+    """Makes the directory and what is missing above it, all of them the account's own."""
+    missing = []
+    while not os.path.isdir(path):
+        missing.append(path)
+        path = os.path.dirname(path)
+    for directory in reversed(missing):
+        with contextlib.suppress(FileExistsError):
+            os.mkdir(directory)
+            os.chown(directory, uid, gid)
 
 
 def read_text(path):

@@ -11,6 +11,7 @@ USAGE = """usage: pinacle-pod apply < pod.json
        pinacle-pod start NAME | stop NAME | restart NAME
        pinacle-pod log NAME [-n LINES]
        pinacle-pod healthy NAME --timeout SECONDS [--delay SECONDS] [--interval SECONDS]
+       pinacle-pod ticket PORT
        pinacle-pod step KEY --dir DIR [--user USER] -- COMMAND
        pinacle-pod step --forget KEY
 """
@@ -153,6 +154,16 @@ def _step(arguments):
     return step.run(rest[0], options["--dir"], options.get("--user", "root"), rest[1])
 
 
+def _ticket(arguments):
+    from . import access, spec
+
+    port = int(_number({"PORT": _one(arguments)}, "PORT", 0))
+    ticket = access.issue() if access.key() and port in access.shells(spec.current()) else None
+    path = "/.pinacle/enter?ticket=" + ticket if ticket else None
+    print(json.dumps({"path": path, "seconds": access.SECONDS if ticket else None}))
+    return 0
+
+
 def _page(_):
     from . import page
 
@@ -161,7 +172,7 @@ def _page(_):
 
 COMMANDS = {
     "apply": _apply, "boot": _boot, "router-defaults": _router_defaults, "status": _status, "ports": _ports, "log": _log,
-    "start": _verb("start"), "stop": _verb("stop"), "restart": _verb("restart"), "healthy": _healthy, "step": _step, "page": _page,
+    "start": _verb("start"), "stop": _verb("stop"), "restart": _verb("restart"), "healthy": _healthy, "ticket": _ticket, "step": _step, "page": _page,
 }
 
 

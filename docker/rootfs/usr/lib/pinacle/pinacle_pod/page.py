@@ -1,17 +1,17 @@
-"""The page shown when nothing answers on the port that was asked for. One process per page: reads the request that Nginx
+"""The pages of the pod itself: nothing answers on the port that was asked for, a shell is not for whoever asked, and the exchange
+of a ticket for the cookie. One process per page: reads the request that Nginx
 passes on from standard input, writes the answer to standard output."""
 
 import html
 import json
 import re
 import sys
-import time
 
-from . import router, status, supervision
+from . import access, router, status, supervision
 from .base import PodError
 from .spec import current, parse
 
-HOST = re.compile(r"^localhost-[0-9]+([.-])(pod-[a-z0-9-]+)\.localhost$", re.I)
+HOST = re.compile(r"^localhost-[0-9]+([.-])([a-z0-9.-]+)\Z", re.I)
 STYLE = (
     ":root{color-scheme:light dark}body{font:16px/1.5 system-ui,sans-serif;max-width:42rem;margin:12vh auto;padding:0 1rem}"
     "h1{font-size:1.3rem}td,th{text-align:left;padding:.2rem 1.2rem .2rem 0}p.note{opacity:.7}"
@@ -38,29 +38,31 @@ def _answer(code, reason, kind, body, extra=""):
 
 
 def _address(headers, pod):
-    """(scheme, separator, pod label, ":port") of the address the visitor used."""
+    """(scheme, separator, name behind the port, ":port") of the address the visitor used."""
     name, _, outer = headers.get("x-pinacle-host", "").partition(":")
     outer = outer if outer.isdigit() else ""
     match = HOST.match(name)
     scheme = "https" if headers.get("x-pinacle-proto") == "https" else "http"
     if match:
         return scheme, match.group(1), match.group(2).lower(), ":" + outer if outer else ""
+    if name.lower() in pod["hosts"]:
+        return scheme, ".", name.lower(), ":" + outer if outer else ""
     if not outer and isinstance(pod.get("externalPort"), int):
         outer = str(pod["externalPort"])
-    return scheme, ".", "pod-" + (pod["slug"] or "pod"), ":" + outer if outer else ""
+    return scheme, ".", "pod-%s.localhost" % (pod["slug"] or "pod"), ":" + outer if outer else ""
 
 
 def _ports(pod, headers):
     names = {service["port"]: service["name"] for service in pod["services"] if service["port"]}
     names.update({entry["port"]: entry["name"] for entry in pod["ports"] if entry["name"]})
-    scheme, separator, label, outer = _address(headers, pod)
+    scheme, separator, base, outer = _address(headers, pod)
     candidates = router.known(pod)
     holders = status.owners()
     return [
         {
             "port": port,
             "name": names.get(port) or holders.get(port) or "",
-            "url": "%s://localhost-%d%s%s.localhost%s/" % (scheme, port, separator, label, outer),
+            "url": "%s://localhost-%d%s%s%s/" % (scheme, port, separator, base, outer),
         }
         for port in status.listening(candidates) if port != 80
     ]
@@ -104,10 +106,50 @@ def _repeat_elsewhere(headers, pod):
     with supervision.lock():
         if not router.learn(int(port), pod):
             return False
-    time.sleep(0.3)
     target = "%s://%s%s" % (headers.get("x-pinacle-proto", "http"), headers.get("x-pinacle-host", ""), headers["x-pinacle-repeat"])
     _answer(307, "Temporary Redirect", "text/plain", "Ask again.\n", "Location: %s\r\n" % target)
     return True
+
+
+def _enter(headers, pod):
+    """Exchanges a ticket for the cookie. The next page is asked for by this one, not by a redirect: a browser sends a strict cookie
+    only to what a page of the same site asked for."""
+    key = access.redeem(headers["x-pinacle-ticket"].partition("=")[2])
+    if key is None:
+        return _refuse(headers, pod, "used")
+    secure = "; Secure" if headers.get("x-pinacle-proto") == "https" else ""
+    cookie = "%s=%s; Path=/; HttpOnly; SameSite=Strict%s" % (access.COOKIE, key, secure)
+    body = (
+        '<!doctype html><html lang="en"><head><meta charset="utf-8"><meta http-equiv="refresh" content="0;url=/">'
+        '<title>Pod</title></head><body><a href="/">Go on</a></body></html>\n'
+    )
+    _answer(200, "OK", "text/html", body, "Set-Cookie: %s\r\nReferrer-Policy: no-referrer\r\n" % cookie)
+    return 0
+
+
+def _refuse(headers, pod, reason):
+    port = headers.get("x-pinacle-port", "")
+    scheme, separator, base, outer = _address(headers, pod)
+    how = "Open it with `pinacle-tui open %s %s`, or with its key in `pinacle-tui`: that lets this browser in." % (pod["slug"], port)
+    title, text = {
+        "address": ("A shell has an address of its own", "A cookie given here would be sent to every program on this machine."),
+        "origin": ("Another page asked for this shell", "Only pages of this very address may."),
+        "used": ("This link was used before, or is too old", "A link lets one browser in, once, for ten minutes."),
+    }.get(reason, ("This browser was not let in yet", "Behind this address is a shell in the pod."))
+    if "application/json" in headers.get("accept", "") and "text/html" not in headers.get("accept", ""):
+        body = {"error": "no_ticket" if reason in ("ticket", "used") else "other_" + reason, "message": title, "hint": how}
+        _answer(403, "Forbidden", "application/json", json.dumps(body) + "\n")
+        return 0
+    own = "%s://localhost-%s%s%s%s/" % (scheme, port, separator, base, outer)
+    # Followed from here, a strict cookie comes along that a link on another site left at home.
+    again = own if reason == "address" else "/"
+    body = (
+        '<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
+        "<title>{title}</title><style>{style}</style></head><body><h1>{title}</h1><p>{text}</p><p>{how}</p>"
+        '<p class="note">Let in before? <a href="{again}">Go on</a></p></body></html>\n'
+    ).format(title=html.escape(title), style=STYLE, text=html.escape(text), how=html.escape(how), again=html.escape(again, quote=True))
+    _answer(403, "Forbidden", "text/html", body, "X-Frame-Options: DENY\r\n")
+    return 0
 
 
 def main():
@@ -117,6 +159,10 @@ def main():
         pod = current()
     except PodError:
         pod = parse('{"version":1}')
+    if "x-pinacle-ticket" in headers:
+        return _enter(headers, pod)
+    if headers.get("x-pinacle-refusal"):
+        return _refuse(headers, pod, headers["x-pinacle-refusal"])
     if _repeat_elsewhere(headers, pod):
         return 0
     listening = _ports(pod, headers)

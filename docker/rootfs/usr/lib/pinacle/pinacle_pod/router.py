@@ -1,12 +1,17 @@
-"""What Nginx is told: the default port and the ports with kept-alive connections."""
+"""What Nginx is told: the pod's names, its default port, the ports with kept-alive connections, and who may reach a shell."""
 
 import contextlib
+import hashlib
+import ipaddress
 import json
 import os
+import re
 import signal
+import socket
 import subprocess
 import time
 
+from . import access
 from .base import NGINX_DIR, RUN, PodError, read_text, write_atomic
 
 # Where development servers usually listen, so that they are fast before anybody names them.
@@ -36,7 +41,34 @@ def known(pod):
     return sorted(ports - {80})
 
 
-def _files(pod):
+def _regex(text):
+    """`text` as a regular expression that matches just it, for a quoted parameter of Nginx."""
+    return re.sub(r"[^A-Za-z0-9-]", lambda found: "\\" + found.group(), text)
+
+
+def _names(pod):
+    """The names that are the pod's own: each is an address, and has one for every port."""
+    return (["pod-" + pod["slug"] + ".localhost"] if pod["slug"] else []) + pod["hosts"]
+
+
+def _hosts(pod):
+    lines = ['localhost "";', '127.0.0.1 "";', '"[::1]" "";']
+    for name in _names(pod):
+        lines += [
+            '"%s" "";' % name,
+            '"~^localhost-(?<asked>[1-9][0-9]{0,4})[.-]%s$" $asked;' % _regex(name),
+            '"~^localhost-[0-9]+[.-]%s$" bad;' % _regex(name),
+        ]
+    # Whoever publishes a pod to a network is asked for by the address there. No other site can have an address as its name.
+    published = ipaddress.ip_address(pod["publish"])
+    if published.is_unspecified:
+        lines += ['"~^[0-9.]+$" "";', '"~^\\[[0-9a-f:.]+\\]$" "";']
+    elif str(published) not in ("127.0.0.1", "::1"):
+        lines.append('"%s" "";' % (published if published.version == 4 else "[%s]" % published))
+    return "\n".join(lines) + "\n"
+
+
+def _files(pod, key):
     # [::1] is tried only after 127.0.0.1 refused. The connections are given up before the servers people use close them
     # (5 s is common): a request that meets such a close would be answered with an error.
     group = (
@@ -44,41 +76,91 @@ def _files(pod):
         "    keepalive 32;\n    keepalive_timeout 2s;\n    keepalive_requests 1000000;\n}}\n"
     )
     ports = known(pod)
-    return {
+    files = {
         "default-port.conf": "default %d;\n" % pod["defaultPort"],
         "ports.map": "".join("%d port_%d;\n" % (port, port) for port in ports),
         "upstreams.conf": "".join(group.format(port) for port in ports),
+        "hosts.map": _hosts(pod),
+        "origins.map": "".join('"~*^https?://%s\\|" "";\n' % _regex(name) for name in pod["hosts"]),
+        "shells.map": "".join("%d 1;\n" % port for port in access.shells(pod)),
+        "cookie.map": '"~(?:^|; *)%s=%s(?:;|$)" 1;\n' % (access.COOKIE, key) if key else "",
     }
+    digest = hashlib.sha256(json.dumps(files, sort_keys=True).encode()).hexdigest()
+    files["generation.conf"] = "default %s;\n" % digest
+    return files
 
 
-def write(pod):
-    """Writes what changed; True if anything did. Puts the old files back when Nginx refuses the new ones."""
-    files = {os.path.join(NGINX_DIR, name): text for name, text in _files(pod).items()}
+def write(pod, key=None):
+    """Writes what changed; True if anything did. Puts the old files back when Nginx refuses the new ones. Without a key, no cookie
+    opens anything."""
+    files = {os.path.join(NGINX_DIR, name): text for name, text in _files(pod, key).items()}
     before = {path: read_text(path) for path in files}
     if before == files:
         return False
+    # All of them are the router's alone: one holds the key.
     for path, text in files.items():
-        write_atomic(path, text, 0o644)
+        write_atomic(path, text)
     check = subprocess.run(["nginx", "-t", "-q", "-c", NGINX_DIR + "/nginx.conf"], capture_output=True, check=False)
     if check.returncode != 0:
         for path, text in before.items():
             if text is not None:
-                write_atomic(path, text, 0o644)
+                write_atomic(path, text)
         raise PodError("nginx refuses its configuration, the former one stays: %s" % check.stderr.decode(errors="replace").strip())
     return True
 
 
+def _master():
+    master = (read_text(RUN + "/nginx/leader") or "").strip()
+    return int(master) if master.isdigit() else None
+
+
+def _workers(master):
+    """Processes of Nginx that take connections. Ones on their way out have another title, from before they stop listening."""
+    found = set()
+    for entry in os.listdir("/proc"):
+        if not entry.isdigit():
+            continue
+        with contextlib.suppress(OSError):
+            with open("/proc/%s/cmdline" % entry, "rb") as file:
+                if file.read().rstrip(b"\0 ") != b"nginx: worker process":
+                    continue
+            with open("/proc/%s/stat" % entry, "rb") as file:
+                if int(file.read().rsplit(b")", 1)[1].split()[1]) == master:
+                    found.add(int(entry))
+    return found
+
+
+def _in_force():
+    """Which files an Nginx that takes connections now was started with; None when none answers."""
+    request = b"GET /.pinacle/generation HTTP/1.0\r\nHost: localhost\r\n\r\n"
+    try:
+        with socket.create_connection(("127.0.0.1", 80), timeout=2) as link:
+            link.sendall(request)
+            answer = b""
+            while piece := link.recv(4096):
+                answer += piece
+    except OSError:
+        return None
+    return answer.rpartition(b"\r\n\r\n")[2].decode("ascii", "replace")
+
+
 def reload():
-    """Has Nginx take the new files; connections that are open stay open."""
-    deadline = time.monotonic() + 5
+    """Has Nginx take the new files and waits until nothing answers by the old ones; connections that are open stay open."""
+    wanted = (read_text(os.path.join(NGINX_DIR, "generation.conf")) or "").strip()[len("default "):-1]
+    deadline = time.monotonic() + 30
+    told, old = None, set()
     while time.monotonic() < deadline:
-        master = (read_text(RUN + "/nginx/leader") or "").strip()
-        if master.isdigit():
+        master = _master()
+        # Another one than was told began with the new files, or is told as well.
+        if master is not None and master != told:
+            old = _workers(master)
             with contextlib.suppress(ProcessLookupError):
-                os.kill(int(master), signal.SIGHUP)
-                return
-        time.sleep(0.05)
-    raise PodError("nginx is not running; its messages are in the container's log")
+                os.kill(master, signal.SIGHUP)
+                told = master
+        if told is not None and not old & _workers(told) and _in_force() == wanted:
+            return
+        time.sleep(0.01)
+    raise PodError("nginx did not take its new configuration within 30 s; its messages are in the container's log")
 
 
 def learn(port, pod):
@@ -86,7 +168,7 @@ def learn(port, pod):
     if port in known(pod) or len(learned()) >= MOST_LEARNED:
         return False
     write_atomic(LEARNED, json.dumps(sorted({*learned(), port})) + "\n", 0o644)
-    if not write(pod):
+    if not write(pod, access.key()):
         return False
     reload()
     return True

@@ -1,5 +1,6 @@
 """What `apply` is given: parsing, defaults and checks, and the order of dependencies."""
 
+import ipaddress
 import json
 import pwd
 import re
@@ -7,6 +8,8 @@ import re
 from .base import POD_JSON, PodError, read_text
 
 NAME = re.compile(r"[a-z0-9-]{1,40}\Z")
+SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\Z")
+HOST = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)*\Z")
 ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 DEFAULT_PORT = 3000
 
@@ -24,6 +27,19 @@ def _port(value, what):
     if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= 65535:
         raise PodError("%s: %r is not a port; a port is a number from 1 to 65535" % (what, value))
     return value
+
+
+def _host(value):
+    if not isinstance(value, str) or not HOST.match(value) or len(value) > 253:
+        raise PodError("hosts: %r is not a hostname in lower case" % (value,))
+    return value
+
+
+def _address(value):
+    try:
+        return str(ipaddress.ip_address(value))
+    except ValueError:
+        raise PodError("publish: %r is not an IP address" % (value,)) from None
 
 
 def _environment(value, what):
@@ -59,6 +75,7 @@ def _service(entry, pod):
         "port": _port(entry["port"], what) if entry.get("port") is not None else None,
         "dependsOn": list(entry.get("dependsOn") or []),
         "healthCheck": _text(entry, "healthCheck", what, ""),
+        "shell": entry.get("shell") is True,
     }
     if not service["command"].strip():
         raise PodError("%s: command is empty" % what)
@@ -84,6 +101,10 @@ def parse(text):
     account(pod["user"], "pod")
     pod["env"] = _environment(raw.get("env"), "pod")
     pod["defaultPort"] = _port(raw.get("defaultPort") or DEFAULT_PORT, "defaultPort")
+    if pod["slug"] and not SLUG.match(pod["slug"]):
+        raise PodError("slug: %r cannot be part of a hostname" % pod["slug"])
+    pod["hosts"] = [_host(name) for name in raw.get("hosts") or []]
+    pod["publish"] = _address(raw.get("publish") or "127.0.0.1")
     pod["ports"] = [
         {"name": _text(entry, "name", "ports", ""), "port": _port(entry.get("port"), "ports")} for entry in raw.get("ports") or []
     ]

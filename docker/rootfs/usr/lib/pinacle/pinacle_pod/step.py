@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 
-from .base import STEPS, PodError, locked, read_text, write_atomic
+from .base import STEPS, PodError, locked, make_directory, read_text, write_atomic
 from .spec import account, current
 
 KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}\Z")
@@ -38,10 +38,8 @@ def shell(command, directory, user, extra=None, **options):
     variables = dict(os.environ, HOME=person.pw_dir, USER=person.pw_name, LOGNAME=person.pw_name, PINACLE_ENV_READY="1")
     variables.update(current()["env"])
     variables.update(extra or {})
-    if not os.path.isdir(directory):
-        os.makedirs(directory)
-        os.chown(directory, person.pw_uid, person.pw_gid)
-    return subprocess.Popen(["bash", "-lc", command], cwd=directory, env=variables, preexec_fn=become, **options)
+    make_directory(directory, person.pw_uid, person.pw_gid)
+    return subprocess.Popen(["bash", "-lc", "--", command], cwd=directory, env=variables, preexec_fn=become, **options)
 
 
 def forget(key):
