@@ -59,8 +59,8 @@ impl Fake {
         settings.network.pool = "10.0.0.0/8".to_owned();
         let engine: Arc<dyn Engine> = Arc::new(self.engine.clone());
         let stop = StopSwitch::default();
+        let listener = rpc::listen(&self.socket())?;
         let deps = Deps {
-            listener: rpc::listen(&self.socket())?,
             store: opened.handle,
             records: opened.records,
             journal: journal.clone(),
@@ -74,7 +74,7 @@ impl Fake {
         let mut task = tokio::task::JoinSet::new();
         let lock = opened.lock;
         task.spawn(async move {
-            pinacle_daemon::run(deps).await?;
+            pinacle_daemon::run(listener, deps).await?;
             drop(lock);
             Ok(())
         });
