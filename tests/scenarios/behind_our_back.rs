@@ -53,6 +53,31 @@ fn a_container_killed_behind_our_back_is_started_again() {
 }
 
 #[test]
+fn a_renamed_container_is_stopped_for_real_and_goes_with_the_pod() {
+    let daemon = daemon();
+    let shown = with_a_file(&daemon, "renamed");
+    let other = format!("pinacle-test-other-name-{}", id(&shown));
+    docker(&["rename", &name(&shown), &other]);
+    daemon.ok(&["stop", "renamed"]);
+    daemon.wait_phase("renamed", "stopped");
+    // Whatever it is called now, what was said to be stopped does not run.
+    for container in [name(&shown), other.clone()] {
+        assert_ne!(running(&container), Ok("true".to_owned()), "{container}");
+    }
+    daemon.ok(&["start", "renamed"]);
+    let again = daemon.wait_phase("renamed", "running");
+    assert_eq!(port(&again), port(&shown));
+    assert_eq!(running(&name(&shown)), Ok("true".to_owned()));
+    answers(&shown);
+    kept(&daemon, "renamed");
+    // Renamed once more while it runs: deleting leaves nothing under any name.
+    docker(&["rename", &name(&shown), &other]);
+    daemon.ok(&["rm", "renamed", "--yes"]);
+    let left = pinacle_tests::engine::owned_by(&daemon.owner());
+    assert!(left.is_empty(), "{left:?}");
+}
+
+#[test]
 fn a_foreign_container_with_the_pods_name_is_left_alone_and_told() {
     let daemon = daemon();
     let shown = with_a_file(&daemon, "usurped");
