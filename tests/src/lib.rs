@@ -8,5 +8,6 @@ pub mod engine;
 pub mod http;
 pub mod own_engine;
 pub mod proxy;
+pub mod svg;
 pub mod terminal;
 pub mod wait;

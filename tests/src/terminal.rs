@@ -173,6 +173,11 @@ impl Terminal {
         self.seen().parser.screen().contents()
     }
 
+    /// Reads the screen, cell by cell.
+    pub fn with_screen<T>(&self, read: impl FnOnce(&vt100::Screen) -> T) -> T {
+        read(self.seen().parser.screen())
+    }
+
     /// Returns the screen, to be shown in a failure.
     pub fn picture(&self) -> Picture {
         Picture(self.contents())

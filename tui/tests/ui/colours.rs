@@ -105,6 +105,7 @@ fn colours_say_the_same_as_words() {
     assert_eq!(cell(&list, "starting").fg, Color::Yellow);
     assert_eq!(cell(&list, "running").fg, Color::Green);
     assert!(cell(&list, "running").modifier.contains(Modifier::REVERSED), "the cursor is on it");
+    assert_eq!(list[(0, 2)].fg, Color::Reset, "a mark has a colour, its absence none");
     assert_eq!(cell(&journal, "Install").fg, Color::Cyan);
     assert_eq!(cell(&journal, "added").fg, Color::Indexed(2), "as the program coloured it");
     assert_eq!(cell(&journal, "packages").fg, Color::Reset);

@@ -124,8 +124,8 @@ fn pod_line(
     let dash = || "-".to_owned();
     let runs = pod.phase == PodPhase::Running && pod.unknown_since.is_none();
     let usage = world.usage.get(&pod.id).filter(|_| runs);
-    let mut spans =
-        vec![Span::styled(if marked { "* " } else { "  " }, theme.style(Role::Warning))];
+    let mark = if marked { ("* ", Role::Warning) } else { ("  ", Role::Plain) };
+    let mut spans = vec![Span::styled(mark.0, theme.style(mark.1))];
     for (name, column, width) in columns {
         let (text, role) = match *name {
             "NAME" => (indented(pod, model), if marked { Role::Strong } else { Role::Plain }),
