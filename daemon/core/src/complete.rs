@@ -5,7 +5,7 @@ use crate::engine::ObservedPod;
 use crate::event::Now;
 use crate::plan::{self, OldContainer};
 use crate::record::{Applied, Direction, Failure, OperationRecord, PodRecord, Revert, StepRecord};
-use crate::setback::exhausted;
+use crate::setback::{exhausted, is_config_undo};
 use crate::spec::{SpecDiff, diff};
 use crate::state::{KEPT_PER_POD, State};
 use crate::step::Step;
@@ -162,11 +162,19 @@ impl State {
         }
         let (kind, error) = (record.kind, record.error.clone());
         let configured = record.steps.iter().any(is_configured);
+        let mut back = record.steps.iter().filter(|step| is_config_undo(step)).peekable();
+        let restored = failed && kind == OperationKind::Reconfigure && !record.recreates();
+        let restored = restored
+            && back.peek().is_some()
+            && back.all(|step| step.status == StepStatus::Succeeded);
         if let Some(pod) = self.pod_mut(id) {
             pod.active = None;
             pod.cancelling = false;
             pod.resumed = false;
             pod.attempts = 0;
+        }
+        if restored {
+            self.apply(id);
         }
         if !failed && kind == OperationKind::Delete {
             return self.remove_pod(id);
@@ -182,18 +190,24 @@ impl State {
         let Some(pod) = self.pod_mut(id) else { return };
         let record = &mut pod.record;
         record.failure = None;
+        pod.fresh = false;
         if configured {
             // Only now: half-way, the old container may still come back.
-            let (spec, revision) = (record.spec.clone(), record.spec_revision);
-            record.applied = Some(Applied { spec, revision });
+            self.apply(id);
         }
-        pod.fresh = false;
         let stopped = kind == OperationKind::Stop;
-        if stopped {
+        if stopped && let Some(pod) = self.pod_mut(id) {
             pod.record.attention = None;
         }
         self.set_phase(id, if stopped { PodPhase::Stopped } else { PodPhase::Running }, now.wall);
         self.look(id);
+    }
+
+    /// Takes note that the container was brought in line with the pod's spec.
+    pub(crate) fn apply(&mut self, id: &PodId) {
+        let Some(pod) = self.pod_mut(id) else { return };
+        let (spec, revision) = (pod.record.spec.clone(), pod.record.spec_revision);
+        pod.record.applied = Some(Applied { spec, revision });
     }
 
     fn ended_badly(&mut self, now: Now, id: &PodId, kind: OperationKind, error: ApiError) {
@@ -209,7 +223,15 @@ impl State {
         pod.fresh = false;
         pod.record.attention = None;
         if kind == OperationKind::Reconfigure {
-            let text = format!("the last change was taken back: {}", error.chain());
+            let text = if pending_change(&pod.record).is_empty() {
+                format!("the last change was taken back: {}", error.chain())
+            } else {
+                format!(
+                    "the last change failed, and what it did in the pod stays until its next \
+                     start: {}",
+                    error.chain()
+                )
+            };
             pod.record.attention = Some(text);
         } else {
             pod.record.failure = Some(Failure { kind, error, times });

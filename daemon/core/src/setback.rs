@@ -239,8 +239,13 @@ impl State {
         record.direction = Direction::Undo;
         record.steps.extend(planned_undo(undo));
         let revert = record.revert.take();
+        let reached = !record.recreates() && record.steps.iter().any(is_config_undo);
         self.fresh_tries(id);
         if let Some(revert) = revert {
+            if reached {
+                // What the pod has is the changed spec, until the steps back say otherwise.
+                self.apply(id);
+            }
             self.take_back_spec(id, *revert);
         }
         self.note(id, text);
@@ -303,8 +308,14 @@ impl State {
     }
 }
 
+/// Returns whether a step gives the container back what of the spec it had before.
+pub(crate) fn is_config_undo(step: &StepRecord) -> bool {
+    step.undo && matches!(step.step, Step::ApplyConfig { .. } | Step::UpdateLimits)
+}
+
 /// Returns whether an operation may end although this step of its way back failed like
-/// that: the pod is then down, or not yet configured, which reconcile sees to.
+/// that: the pod is then down, which reconcile sees to, or keeps the changed spec, which its
+/// record says: the next start or change gives it the one it is to have.
 fn may_be_left(step: &Step, class: FailureClass) -> bool {
     match step {
         Step::StartContainer | Step::ApplyConfig { .. } | Step::UpdateLimits => true,

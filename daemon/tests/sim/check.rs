@@ -80,6 +80,9 @@ impl Watcher {
         if now.revision < self.revision || slice.next < self.cursor || slice.next != now.cursor {
             return Err(format!("{:?} came after {:?}", slice.next, self.cursor));
         }
+        if slice.gap {
+            return Err(format!("no rest: more happened after {:?} than is kept", self.cursor));
+        }
         let mut last = self.cursor;
         for record in &slice.events {
             if record.cursor.seq != last.seq + 1 {
@@ -97,10 +100,6 @@ impl Watcher {
             }
         }
         (self.cursor, self.revision) = (slice.next, now.revision);
-        if slice.gap {
-            *self = Self::new(backend);
-            return Ok(());
-        }
         for (id, entry) in &now.pods {
             if self.pods.get(id) != Some(&entry.view) {
                 let heard = self.pods.get(id);
@@ -221,9 +220,9 @@ impl World {
                     return Err("it runs without its volumes".to_owned());
                 }
                 let given = self.host.fake.read_spec(id).await.ok().flatten();
-                // A change that was taken back and could not be undone in the pod is said to be.
-                let said = record.attention.is_some();
-                let applied = record.applied.is_some() && !self.forgot && !said;
+                // A change that could not be taken back in the pod is on record as in force.
+                let in_force = record.applied.as_ref().map(|applied| &applied.spec);
+                let applied = in_force == Some(&record.spec) && !self.forgot;
                 if applied && given.as_ref() != Some(&record.spec_text) {
                     return Err(format!("it was given {given:?}, not {:?}", record.spec_text));
                 }
