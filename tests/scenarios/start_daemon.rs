@@ -26,6 +26,21 @@ fn two_clients_at_once_start_one_daemon() {
 }
 
 #[test]
+fn a_daemon_that_was_stopped_is_gone_and_the_next_one_starts_at_once() {
+    let daemon = Daemon::prepare(PROGRAMS, "");
+    for _ in 0..5 {
+        daemon.ok(&["daemon", "start"]);
+        daemon.ok(&["daemon", "stop"]);
+        let lock = std::fs::File::open(daemon.state().join("pinacled.lock")).expect("a lock");
+        assert!(
+            lock.try_lock().is_ok(),
+            "it is said once another may start: {}",
+            daemon.log_tail()
+        );
+    }
+}
+
+#[test]
 fn a_stale_socket_is_replaced_and_another_file_is_not() {
     let mut daemon = Daemon::prepare(PROGRAMS, "");
     drop(std::os::unix::net::UnixListener::bind(daemon.socket()).expect("bound"));

@@ -9,11 +9,11 @@ use crate::sanitize::plain_line;
 use crate::session::{Environment, Session};
 use pinacle_protocol::paths::Paths;
 use pinacle_protocol::{ApiError, ErrorKind};
-use std::fs::{DirBuilder, File, OpenOptions, Permissions};
+use std::fs::{DirBuilder, File, OpenOptions, Permissions, TryLockError};
 use std::io::{self, Read, Seek, SeekFrom};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::os::unix::process::CommandExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 use tokio::time::Instant;
@@ -144,12 +144,7 @@ fn open_log(paths: &Paths) -> io::Result<File> {
 
 /// The daemon gets a process group of its own, so that neither Ctrl-C nor the
 /// end of this terminal reaches it, and no stream of ours but the log.
-fn spawn(
-    env: &Environment,
-    paths: &Paths,
-    program: &std::path::Path,
-    log: File,
-) -> io::Result<Child> {
+fn spawn(env: &Environment, paths: &Paths, program: &Path, log: File) -> io::Result<Child> {
     command(env, paths, program)
         .stdin(Stdio::null())
         .stdout(Stdio::null())
@@ -158,7 +153,7 @@ fn spawn(
         .spawn()
 }
 
-fn command(env: &Environment, paths: &Paths, program: &std::path::Path) -> Command {
+fn command(env: &Environment, paths: &Paths, program: &Path) -> Command {
     let mut command = Command::new(program);
     command
         .arg("--state-dir")
@@ -185,7 +180,7 @@ fn not_started(paths: &Paths, child: &mut Child, log_start: u64) -> ApiError {
 }
 
 /// Returns the last lines of a log after a position.
-fn last_lines(log: &std::path::Path, start: u64) -> io::Result<Vec<String>> {
+fn last_lines(log: &Path, start: u64) -> io::Result<Vec<String>> {
     let mut file = File::open(log)?;
     let length = file.metadata()?.len();
     file.seek(SeekFrom::Start(start.max(length.saturating_sub(8 * 1024)).min(length)))?;
@@ -200,16 +195,21 @@ fn unreachable(message: String) -> ApiError {
     ApiError::new(ErrorKind::DaemonUnreachable, message)
 }
 
-/// Waits until nothing listens on the socket any more.
+/// Waits until nothing listens on the socket any more, and the lock is free.
 ///
 /// # Errors
 ///
 /// `daemon_unreachable` is never one: that is what is waited for. `busy` when
 /// the daemon is still there after `limit`.
-pub async fn wait_until_gone(session: &Session, limit: Duration) -> Result<(), Failure> {
+pub async fn wait_until_gone(
+    session: &Session,
+    lock: Option<&Path>,
+    limit: Duration,
+) -> Result<(), Failure> {
     let began = Instant::now();
     loop {
-        if let Err(ConnectFailure::Absent(_)) = Client::connect(&session.paths.socket).await {
+        let absent = Client::connect(&session.paths.socket).await;
+        if matches!(absent, Err(ConnectFailure::Absent(_))) && lock.is_none_or(is_free) {
             return Ok(());
         }
         if began.elapsed() >= limit {
@@ -218,4 +218,12 @@ pub async fn wait_until_gone(session: &Session, limit: Duration) -> Result<(), F
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
+}
+
+/// Returns whether another daemon could have the lock now: one that ends no longer
+/// listens, and still writes what it has to.
+fn is_free(lock: &Path) -> bool {
+    let Ok(file) = File::open(lock) else { return true };
+    // Let go of with the file.
+    !matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock))
 }

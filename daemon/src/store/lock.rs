@@ -5,12 +5,19 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
+use std::time::Duration;
 
 /// The lock; dropped with the process at the latest, also when that is killed.
 #[derive(Debug)]
 pub struct LockGuard {
     _file: File,
 }
+
+/// A client that looks whether the lock is free has it for a moment itself.
+const TRIES: u32 = 10;
+
+/// The pause between two tries.
+const PAUSE: Duration = Duration::from_millis(20);
 
 /// Takes the lock and writes the process id into its file.
 pub(super) fn take(dir: &Path) -> Result<LockGuard, StoreError> {
@@ -19,7 +26,15 @@ pub(super) fn take(dir: &Path) -> Result<LockGuard, StoreError> {
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false).mode(0o600);
     let mut file = options.open(&path).map_err(failed)?;
-    match file.try_lock() {
+    let mut taken = file.try_lock();
+    for _ in 1..TRIES {
+        if !matches!(taken, Err(TryLockError::WouldBlock)) {
+            break;
+        }
+        std::thread::sleep(PAUSE);
+        taken = file.try_lock();
+    }
+    match taken {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => {
             let mut pid = String::new();

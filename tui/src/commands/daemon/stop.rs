@@ -4,8 +4,10 @@ use crate::autostart::wait_until_gone;
 use crate::client::{self, Client, ConnectFailure};
 use crate::failure::Failure;
 use crate::session::Session;
+use pinacle_protocol::paths::Paths;
 use pinacle_protocol::{ApiError, ErrorKind};
 use rustix::process::{Pid, Signal, kill_process};
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// How long a daemon may take to finish what it is at.
@@ -36,19 +38,28 @@ pub async fn run(session: &mut Session) -> Result<(), Failure> {
 /// As [`run`].
 pub async fn stop(session: &Session) -> Result<bool, Failure> {
     let socket = &session.paths.socket;
+    // The daemon's own, which need not be that of the state directory we were given.
+    let mut lock = None;
     let polite = match Client::connect(socket).await {
         Err(ConnectFailure::Absent(_)) => return Ok(false),
         // Of another version: a signal is the one language both know.
         Err(ConnectFailure::Other(error)) if error.kind == ErrorKind::VersionMismatch => false,
         Err(ConnectFailure::Other(error)) => return Err(error.into()),
-        Ok(client) => client.shutdown().await.is_ok(),
+        Ok(client) => {
+            lock = client.server_info().await.ok().map(|info| {
+                let state_dir = PathBuf::from(info.state_dir);
+                Paths { state_dir, ..session.paths.clone() }.lock_file()
+            });
+            client.shutdown().await.is_ok()
+        }
     };
-    if polite && wait_until_gone(session, POLITE_LIMIT).await.is_ok() {
+    let lock = lock.as_deref();
+    if polite && wait_until_gone(session, lock, POLITE_LIMIT).await.is_ok() {
         return Ok(true);
     }
     // Looked up now, so that it is the one that listens now.
     let Some(pid) = client::peer_pid(socket).await.and_then(Pid::from_raw) else {
-        wait_until_gone(session, Duration::from_secs(1)).await?;
+        wait_until_gone(session, lock, Duration::from_secs(1)).await?;
         return Ok(true);
     };
     kill_process(pid, Signal::TERM).map_err(|error| {
@@ -56,6 +67,6 @@ pub async fn stop(session: &Session) -> Result<bool, Failure> {
         ApiError::new(ErrorKind::Internal, format!("process {pid} of the daemon cannot be stopped"))
             .cause(std::io::Error::from(error).to_string())
     })?;
-    wait_until_gone(session, SIGNAL_LIMIT).await?;
+    wait_until_gone(session, lock, SIGNAL_LIMIT).await?;
     Ok(true)
 }
