@@ -145,21 +145,30 @@ impl Doomed {
     /// Every record that a client was ever shown is there, as it was shown and where it was
     /// shown; and whoever followed all the time has missed none.
     fn nothing_seen_is_lost(&mut self) {
-        let kept = self.daemon.ok(&["logs", "doomed", "--infra", "--json"]).stdout;
-        let kept: Vec<&str> = kept.lines().collect();
         let read = |path: &PathBuf| std::fs::read_to_string(path).expect("read");
         eventually("a follower has seen the last record", || {
             // One may be about to give up on a daemon that was dead for too long.
             self.follow();
             let text = read(self.seen.last().expect("somebody follows"));
-            let last = (text.lines().last(), kept.last().copied());
+            // Read each time: a record may come after the operation has ended.
+            let kept = self.kept();
+            let last = (text.lines().last(), kept.lines().last());
             if last.0 == last.1 { Ok(()) } else { Err(format!("{last:?}")) }
         });
-        let seen = &self.seen;
-        for path in seen {
-            let text = read(path);
-            assert_eq!(text.lines().collect::<Vec<_>>(), kept[..text.lines().count()]);
+        let seen: Vec<String> = self.seen.iter().map(read).collect();
+        // After them, so that it has all that anybody was shown.
+        let kept = self.kept();
+        for text in seen {
+            let count = text.lines().count();
+            assert_eq!(
+                text.lines().collect::<Vec<_>>(),
+                kept.lines().take(count).collect::<Vec<_>>()
+            );
         }
+    }
+
+    fn kept(&self) -> String {
+        self.daemon.ok(&["logs", "doomed", "--infra", "--json"]).stdout
     }
 
     fn shown(&self) -> Value {
