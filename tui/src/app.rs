@@ -34,8 +34,10 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-/// Messages that may wait to be drawn; whoever sends waits when it is full.
-pub const PENDING: usize = 64;
+/// Messages that may wait to be drawn; whoever sends waits when it is full. Few, because a
+/// journal's message is up to 64 KiB of text and several times that as records: that many are
+/// taken in between two frames, and more would only be memory.
+pub const PENDING: usize = 16;
 
 /// Shortest time between two frames that nobody asked for by a key.
 pub const FRAME: Duration = Duration::from_millis(33);

@@ -164,7 +164,11 @@ pub(super) async fn save(
     }
     transcript.finish(&mut text);
     file.write_all(text.as_bytes()).and_then(|()| file.flush()).map_err(failed)?;
-    Ok(format!("{lines} lines are in {}", path.display()))
+    let lines = match lines {
+        1 => "1 line is".to_owned(),
+        lines => format!("{lines} lines are"),
+    };
+    Ok(format!("{lines} in {}", path.display()))
 }
 
 /// Has a text edited by the user's own editor.

@@ -92,9 +92,10 @@ fn heading(editor: &Editor, model: &Model) -> Line<'static> {
         (Stage::Sending, _) => ("asking the daemon ...".to_owned(), Role::Warning),
         (Stage::Planning, _) => ("planning ...".to_owned(), Role::Warning),
         (_, None) => ("checking ...".to_owned(), Role::Faint),
-        _ if errors > 0 => {
+        _ if errors > 0 && warnings > 0 => {
             (format!("{}, {}", count(errors, "error"), count(warnings, "warning")), Role::Bad)
         }
+        _ if errors > 0 => (count(errors, "error"), Role::Bad),
         _ if warnings > 0 => (count(warnings, "warning"), Role::Warning),
         _ => ("good".to_owned(), Role::Good),
     };

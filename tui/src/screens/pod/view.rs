@@ -168,7 +168,8 @@ fn journal(pod: &Pod, extent: Extent, theme: Theme) -> Vec<Line<'static>> {
                 let folded = line.kind == Kind::Command && pod.journal.is_folded(line.command);
                 let text = if folded {
                     let hidden = pod.journal.hidden_lines(line.command);
-                    format!("{}  [{hidden} lines folded]", line.text)
+                    let s = if hidden == 1 { "" } else { "s" };
+                    format!("{}  [{hidden} line{s} folded]", line.text)
                 } else {
                     line.text.to_owned()
                 };
