@@ -1,9 +1,9 @@
 //! Stop, start, restart, delete, and what comes back by itself.
 
 use crate::{PLAIN, daemon, id, port};
-use pinacle_tests::engine;
 use pinacle_tests::http;
 use pinacle_tests::wait::eventually;
+use pinacle_tests::{browser::Browser, engine};
 
 const SLEEPER: &str = "isolation: runc\nservices: [web-terminal]\nprocesses:\n  - name: sleeper\n    \
                        startCommand: exec sleep 100000\n";
@@ -28,6 +28,9 @@ fn stop_and_start_keep_files_port_and_address() {
 fn a_process_killed_in_the_pod_comes_back_and_all_start_with_the_pod() {
     let daemon = daemon();
     let shown = daemon.create("sleepy", SLEEPER);
+    let mut browser = Browser::new(port(&shown));
+    let entrance = daemon.ok(&["url", "sleepy", "7681"]).stdout;
+    assert_eq!(browser.visit(entrance.trim()).status, 200);
     let pids = || daemon.run(&["exec", "sleepy", "--", "pgrep", "-f", "sleep 100000"]).stdout;
     let first = eventually("the process runs", || match pids() {
         pids if pids.trim().is_empty() => Err(pids),
@@ -44,9 +47,10 @@ fn a_process_killed_in_the_pod_comes_back_and_all_start_with_the_pod() {
         pids if pids.trim().is_empty() => Err(pids),
         pids => Ok(pids),
     });
-    let host = "localhost-7681.pod-sleepy.localhost";
-    eventually("the web terminal answers", || match http::get(port(&shown), host, "/") {
-        Ok(answer) if answer.status == 200 => Ok(()),
+    // Who was let in before is still known.
+    let plain = format!("http://localhost-7681.pod-sleepy.localhost:{}/", port(&shown));
+    eventually("the web terminal answers", || match browser.visit(&plain) {
+        answer if answer.status == 200 => Ok(()),
         other => Err(other),
     });
 }

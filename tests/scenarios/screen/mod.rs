@@ -18,8 +18,8 @@ use pinacle_tests::terminal::Terminal;
 use std::path::Path;
 use std::process::Command;
 
-/// The first of the hints on the list, and nowhere else.
-const LISTED: &str = "enter journal";
+/// One of the hints on the list, with pods and without, and nowhere else.
+const LISTED: &str = "n new  ";
 
 /// Returns the program with nothing of this machine's settings.
 fn program(daemon: &Daemon) -> Command {

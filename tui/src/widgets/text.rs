@@ -37,6 +37,21 @@ pub fn cut(text: &str, columns: usize) -> String {
     out
 }
 
+/// Returns the end of `text` that fits into `columns`, with what is left out marked: of a path, the end says most.
+pub fn tail(text: &str, columns: usize) -> String {
+    if width(text) <= columns {
+        return text.to_owned();
+    }
+    let mut room = columns.saturating_sub(1);
+    let kept = text.chars().rev().take_while(|c| {
+        let fits = width_of(*c) <= room;
+        room = room.saturating_sub(width_of(*c));
+        fits
+    });
+    let from = text.len() - kept.map(char::len_utf8).sum::<usize>();
+    if columns == 0 { String::new() } else { format!("…{}", &text[from..]) }
+}
+
 /// Cuts and fills a text to exactly a number of columns.
 pub fn fit(text: &str, columns: usize) -> String {
     let mut out = cut(text, columns);
@@ -81,4 +96,18 @@ pub fn wrap(text: &str, columns: usize) -> Vec<String> {
         }
     }
     lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::tail;
+
+    #[test]
+    fn of_a_long_path_the_end_is_kept() {
+        assert_eq!(tail("/a/b", 4), "/a/b");
+        assert_eq!(tail("/home/me/blog", 8), "…me/blog");
+        assert_eq!(tail("/日本語", 5), "…本語");
+        assert_eq!(tail("/日本語", 4), "…語");
+        assert_eq!(tail("/a/b", 0), "");
+    }
 }

@@ -4,7 +4,7 @@ use super::{Editor, Preview, Stage, Target, place};
 use crate::model::Model;
 use crate::sanitize::plain_line;
 use crate::theme::{Role, Theme};
-use crate::widgets::text::{cut, width_of, wrap};
+use crate::widgets::text::{cut, tail, width, width_of, wrap};
 use crate::widgets::yaml;
 use pinacle_protocol::ConfigPlan;
 use pinacle_protocol::diagnostic::{Diagnostic, Severity};
@@ -67,7 +67,7 @@ pub(super) fn place_at(editor: &Editor, area: Rect, x: u16, y: u16) -> Option<(u
 pub fn view(editor: &Editor, model: &Model, frame: &mut Frame<'_>, area: Rect) {
     let theme = model.setting.theme;
     let [title, text, finding, preview] = areas(editor, area);
-    frame.render_widget(Paragraph::new(heading(editor, model)), title);
+    frame.render_widget(Paragraph::new(heading(editor, model, title.width)), title);
     frame.render_widget(Paragraph::new(lines(editor, theme, text)), text);
     frame.render_widget(Paragraph::new(findings(editor, theme, finding)), finding);
     if !preview.is_empty() {
@@ -79,14 +79,8 @@ fn count(n: usize, word: &str) -> String {
     format!("{n} {word}{}", if n == 1 { "" } else { "s" })
 }
 
-fn heading(editor: &Editor, model: &Model) -> Line<'static> {
+fn heading(editor: &Editor, model: &Model, columns: u16) -> Line<'static> {
     let theme = model.setting.theme;
-    let what = match &editor.target {
-        Target::Pod(id, revision) => {
-            format!("Spec of {}, revision {revision}", model.world.slug(id))
-        }
-        Target::New(source) => format!("New pod from {}", plain_line(&source.shown)),
-    };
     let (errors, warnings) = editor.counts();
     let state = match (editor.stage, &editor.report) {
         (Stage::Sending, _) => ("asking the daemon ...".to_owned(), Role::Warning),
@@ -100,6 +94,18 @@ fn heading(editor: &Editor, model: &Model) -> Line<'static> {
         _ => ("good".to_owned(), Role::Good),
     };
     let changed = if editor.is_changed() { ", changed" } else { "" };
+    // How things stand is seen however long the path is.
+    let room = usize::from(columns).saturating_sub(width(changed) + 2 + width(&state.0));
+    let what = match &editor.target {
+        Target::Pod(id, revision) => {
+            format!("Spec of {}, revision {revision}", model.world.slug(id))
+        }
+        Target::New(source) => {
+            let begin = "New pod from ";
+            let path = tail(&plain_line(&source.shown), room.saturating_sub(begin.len()));
+            format!("{begin}{path}")
+        }
+    };
     let mut spans = vec![
         Span::styled(what, theme.style(Role::Accent)),
         Span::styled(changed, theme.style(Role::Warning)),
