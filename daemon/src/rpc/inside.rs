@@ -62,10 +62,7 @@ pub(super) async fn log(
 /// Runs a command in a pod and returns what it prints.
 async fn ask(backend: &Backend, pod: &PodRef, command: &[&str]) -> Result<String, ApiError> {
     let entry = resolve::pod(&backend.driver.published(), pod)?;
-    resolve::running(&entry)?;
-    let Some(engine) = backend.engines.get(&entry.record.host) else {
-        return Err(ApiError::new(ErrorKind::Internal, "the pod's host has no engine"));
-    };
+    let engine = resolve::running(backend, &entry)?;
     let request = ExecRequest {
         pod: entry.record.id.clone(),
         command: command.iter().map(|word| (*word).to_owned()).collect(),

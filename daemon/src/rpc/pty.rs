@@ -83,10 +83,7 @@ async fn start(
 ) -> Result<(ExecSession, CommandJournal), ApiError> {
     let entry = resolve::pod(&backend.driver.published(), &request.pod)?;
     let record = &entry.record;
-    resolve::running(&entry)?;
-    let Some(engine) = backend.engines.get(&record.host) else {
-        return Err(ApiError::new(ErrorKind::Internal, "the pod's host has no engine"));
-    };
+    let engine = resolve::running(backend, &entry)?;
     let shell = request.command.is_empty();
     let command = if shell { vec!["bash".to_owned(), "-l".to_owned()] } else { request.command };
     let line = command.iter().map(|word| quote(word)).collect::<Vec<_>>().join(" ");

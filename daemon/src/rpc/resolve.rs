@@ -1,5 +1,7 @@
 //! From what people type to what the core is asked.
 
+use crate::backend::Backend;
+use crate::engine::Engine;
 use crate::publish::{PodEntry, Published};
 use pinacle_core::event::{CreateRequest, SlugChoice};
 use pinacle_core::spec::{self, PodSpec, slugify};
@@ -41,15 +43,19 @@ pub(super) fn pod(published: &Published, wanted: &PodRef) -> Result<Arc<PodEntry
     }
 }
 
-/// Refuses what needs the pod to run while it does not.
-pub(super) fn running(entry: &PodEntry) -> Result<(), ApiError> {
+/// Returns the engine of a pod that runs; refuses what needs that while it does not.
+pub(super) fn running<'a>(
+    backend: &'a Backend,
+    entry: &PodEntry,
+) -> Result<&'a Arc<dyn Engine>, ApiError> {
     let record = &entry.record;
-    if matches!(record.phase, PodPhase::Running | PodPhase::Starting) {
-        return Ok(());
+    if !matches!(record.phase, PodPhase::Running | PodPhase::Starting) {
+        let message = format!("pod `{}` is {}, not running", record.slug, record.phase.as_str());
+        let hint = format!("`pinacle-tui start {}` starts it", record.slug);
+        return Err(ApiError::new(ErrorKind::WrongPhase, message).hint(hint));
     }
-    let message = format!("pod `{}` is {}, not running", record.slug, record.phase.as_str());
-    let hint = format!("`pinacle-tui start {}` starts it", record.slug);
-    Err(ApiError::new(ErrorKind::WrongPhase, message).hint(hint))
+    let none = || ApiError::new(ErrorKind::Internal, "the pod's host has no engine");
+    backend.engines.get(&record.host).ok_or_else(none)
 }
 
 /// Keeps a place below the last number there is, so that every reader can count on.

@@ -165,10 +165,7 @@ impl Pinacle for Handler {
         if !record.spec.gives_shell(port) {
             return Ok(PodTicket::default());
         }
-        resolve::running(&entry)?;
-        let Some(engine) = self.backend.engines.get(&record.host) else {
-            return Err(ApiError::new(ErrorKind::Internal, "the pod's host has no engine"));
-        };
+        let engine = resolve::running(&self.backend, &entry)?;
         engine.ticket(&record.id, port).await.map_err(|failure| failure.error)
     }
 
