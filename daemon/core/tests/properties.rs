@@ -5,6 +5,7 @@ mod model;
 
 use model::play::Choice;
 use model::world::{World, small_settings};
+use pinacle_protocol::HostId;
 use proptest::prelude::*;
 use proptest::test_runner::TestCaseError;
 
@@ -42,4 +43,16 @@ proptest! {
     ) {
         run(&choices)?;
     }
+}
+
+/// Once two hosts were looked at in turn for ever, each look so soon after the other that
+/// the world never seemed at rest.
+#[test]
+fn looks_at_two_hosts_in_turn_are_no_unrest() {
+    let mut world = World::new(&["local", "far"], small_settings);
+    let local = HostId::local();
+    world.announce(&local).unwrap();
+    world.go_on_with_host_look(0, false).unwrap();
+    world.mono_ms += 300_000;
+    world.come_to_rest().unwrap();
 }

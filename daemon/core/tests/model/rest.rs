@@ -8,8 +8,8 @@ use pinacle_core::spec::diff;
 use pinacle_protocol::{Desired, HostId, OperationKind, PodId, PodPhase};
 use std::collections::BTreeSet;
 
-/// Longer than the longest pause between tries; a host as a whole is looked at more seldom.
-const SOON_MS: u64 = 301_000;
+/// Longer than two of the longest pauses between tries, the second one begun by a look.
+const SOON_MS: u64 = 602_000;
 /// Far more events than any of the worlds needs to come to rest.
 const ENOUGH: usize = 2_000;
 
@@ -47,7 +47,7 @@ impl World {
             self.end_call(0, Ending::AsItIs)?;
         } else if let Some(pod) = self.looks.keys().next().cloned() {
             self.go_on_with_look(&pod, false)?;
-        } else if self.state.next_deadline().is_some_and(|at| at < self.mono_ms + SOON_MS) {
+        } else if self.state.next_deadline().is_some_and(|at| at < self.stirred_ms + SOON_MS) {
             self.tick()?;
         } else {
             return Ok(false);

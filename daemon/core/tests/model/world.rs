@@ -78,6 +78,9 @@ pub(crate) struct World {
     pub(crate) log: Vec<String>,
     pub(crate) names: render::Names,
     pub(crate) mono_ms: u64,
+    /// When something last happened that was more than looks which found nothing new: a
+    /// whole host is looked at for ever, and that is no unrest.
+    pub(crate) stirred_ms: u64,
     /// Whether the daemon is to be killed behind the next commit.
     pub(crate) dies_after_commit: bool,
     /// Pods whose left-over container could not be removed.
@@ -133,6 +136,7 @@ impl World {
             log: Vec::new(),
             names: render::Names::default(),
             mono_ms: 0,
+            stirred_ms: 0,
             dies_after_commit: false,
             left_over: BTreeSet::new(),
             starts: 1,
@@ -154,7 +158,13 @@ impl World {
     pub(crate) fn happen(&mut self, event: Event) -> Result<(), String> {
         let said = render::event(&mut self.names, &self.state, &event);
         self.log.push(format!("> {said}"));
+        let looks =
+            matches!(event, Event::Tick | Event::HostObserved { .. } | Event::PodObserved { .. });
         let effects = self.state.handle(self.now(), event);
+        let look = |effect| matches!(effect, &Effect::Observe { .. } | &Effect::ObservePod { .. });
+        if !looks || !effects.iter().all(look) {
+            self.stirred_ms = self.mono_ms;
+        }
         for effect in &effects {
             let text = render::effect(&mut self.names, &self.state, effect);
             self.log.extend(text.lines().map(|line| format!("  {line}")));
