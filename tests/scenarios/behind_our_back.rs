@@ -35,15 +35,6 @@ fn with_a_file(daemon: &Daemon, pod: &str) -> Value {
     shown
 }
 
-/// Has a pod started. A start that comes within the moment in which the daemon has not heard yet of what was
-/// removed runs into that and says so; the next one knows.
-fn started(daemon: &Daemon, pod: &str) {
-    eventually("the pod starts", || match daemon.run(&["start", pod]) {
-        ran if ran.code == 0 => Ok(()),
-        ran => Err(ran),
-    });
-}
-
 #[test]
 fn a_container_killed_behind_our_back_is_started_again() {
     let daemon = daemon();
@@ -116,7 +107,7 @@ fn a_foreign_container_with_the_pods_name_is_left_alone_and_told() {
     if let Err(panic) = checked {
         std::panic::resume_unwind(panic);
     }
-    started(&daemon, "usurped");
+    daemon.ok(&["start", "usurped"]);
     daemon.wait_phase("usurped", "running");
     kept(&daemon, "usurped");
     daemon.ok(&["rm", "usurped", "--yes"]);
@@ -143,7 +134,7 @@ fn volumes_removed_behind_our_back_are_made_again_empty() {
     daemon.ok(&["stop", "emptied"]);
     docker(&["rm", "-f", &name(&shown)]);
     docker(&["volume", "rm", &format!("{}-workspace", name(&shown))]);
-    started(&daemon, "emptied");
+    daemon.ok(&["start", "emptied"]);
     let again = daemon.wait_phase("emptied", "running");
     assert_eq!(port(&again), port(&shown));
     answers(&shown);

@@ -128,6 +128,22 @@ impl State {
         }
     }
 
+    /// Has the pod looked at before its next operation is planned. Somebody may have removed
+    /// its container a moment ago, and asks for this because of it: the engine's word of that
+    /// may still be under way.
+    pub(crate) fn look_anew(&mut self, id: &PodId) {
+        let Some(pod) = self.pods.get(id) else { return };
+        if pod.active.is_some() || !self.host_ready(&pod.record.host) {
+            return;
+        }
+        let host = pod.record.host.clone();
+        let Some(pod) = self.pod_memory(id) else { return };
+        pod.fresh = false;
+        pod.looking = true;
+        // A look under way may have begun too early: it is taken again.
+        self.effects.push(Effect::ObservePod { host, pod: id.clone() });
+    }
+
     fn activate(&mut self, now: Now, id: &PodId, operation: &OperationId) {
         if let Some(pod) = self.pod_memory(id) {
             pod.queued = None;

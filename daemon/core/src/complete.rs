@@ -43,6 +43,14 @@ impl State {
             }
         }
         let _ = self.operation_mut(&operation);
+        if asked
+            && matches!(
+                kind,
+                OperationKind::Start | OperationKind::Restart | OperationKind::Reconfigure
+            )
+        {
+            self.look_anew(id);
+        }
         operation
     }
 

@@ -130,6 +130,10 @@ fn disturb(world: &mut World, words: &[&str]) -> Result<(), String> {
         world.host(&local()).routed.insert(pinacle_core::engine::Subnet { network });
         return Ok(());
     }
+    let (unheard, words) = match words {
+        ["unheard", words @ ..] => (true, words),
+        words => (false, words),
+    };
     let [what, slug] = words else { return Err(format!("what is {words:?}?")) };
     let id = pod(world, slug);
     let name = pinacle_core::names::container(&id);
@@ -151,7 +155,9 @@ fn disturb(world: &mut World, words: &[&str]) -> Result<(), String> {
         }
         _ => return Err(format!("what is {words:?}?")),
     }
-    world.touched(&local(), &id);
+    if !unheard {
+        world.touched(&local(), &id);
+    }
     Ok(())
 }
 

@@ -8,8 +8,9 @@ use pinacle_core::spec::diff;
 use pinacle_protocol::{Desired, HostId, OperationKind, PodId, PodPhase};
 use std::collections::BTreeSet;
 
-/// Longer than two of the longest pauses between tries, the second one begun by a look.
-const SOON_MS: u64 = 602_000;
+/// Longer than the longest pause between tries, and less than the one between two looks at
+/// a host: these are taken for ever.
+const SOON_MS: u64 = 599_000;
 /// Far more events than any of the worlds needs to come to rest.
 const ENOUGH: usize = 2_000;
 
