@@ -61,7 +61,7 @@ start_pod() {
     docker run -d --name "$pod" --network "$pod" --runtime "$runtime" "${caps[@]}" --sysctl net.ipv6.conf.all.disable_ipv6=0 \
         -p 127.0.0.1::80 "$@" "$IMAGE" >/dev/null || { echo "the pod does not start"; exit 1; }
     port=$(docker port "$pod" 80 | head -n 1 | sed 's/.*://')
-    within 15 curl -fs "http://127.0.0.1:$port/.pinacle/ready"
+    within 60 curl -fs "http://127.0.0.1:$port/.pinacle/ready"
 }
 
 apply() { docker exec -i "$pod" pinacle-pod apply 2>&1; }
@@ -82,7 +82,7 @@ begin=$(now_ms)
 if start_pod "${probe[@]}" -e "PINACLE_RESOLVERS=$(awk '/^nameserver/ {print $2; exit}' /etc/resolv.conf)"; then
     ok "ready $(($(now_ms) - begin)) ms after docker run"
 else
-    fail "ready within 15 s" "$(docker logs "$pod" 2>&1)"; exit 1
+    fail "ready within 60 s" "$(docker logs "$pod" 2>&1)"; exit 1
 fi
 is "ready says ok, on any host" ok "$(at whatever.example /.pinacle/ready)"
 has "resolvers are written" "options ndots:0" "$(inside cat /etc/resolv.conf)"
@@ -240,14 +240,14 @@ is "port 80 is not looped" 400 "$(at localhost-80.pod-blog.localhost / -o /dev/n
 # --- supervision ---
 pid=$(service_pid app); begin=$(now_ms); inside kill -9 "$pid"
 back() { [ "$(at $dot / -o /dev/null -w '%{http_code}')" = 200 ] && [ "$(service_pid app)" != "$pid" ]; }
-if within 6 back; then ok "killed app is back after $(($(now_ms) - begin)) ms"; else fail "killed app comes back" "$(inside pinacle-pod status)"; fi
+if within 60 back; then ok "killed app is back after $(($(now_ms) - begin)) ms"; else fail "killed app comes back" "$(inside pinacle-pod status)"; fi
 for round in first second; do
     master=$(inside cat /tmp/nginx.pid); inside kill -9 "$master"
     new_master() { [ "$(inside cat /tmp/nginx.pid)" != "$master" ] && curl -fs "http://127.0.0.1:$port/.pinacle/ready"; }
-    if within 5 new_master; then ok "killed nginx is back, $round time"; else fail "killed nginx is back, $round time" "$(inside ps -eo pid,ppid,args)"; fi
+    if within 60 new_master; then ok "killed nginx is back, $round time"; else fail "killed nginx is back, $round time" "$(inside ps -eo pid,ppid,args)"; fi
 done
 pid=$(service_pid app); inside sh -c 'kill -9 $(pgrep -x s6-svscan | grep -vx 1)'
-if within 20 back; then ok "killed supervisor of the services is back with them"; else fail "killed supervisor is back" "$(inside ps -eo pid,ppid,args)"; fi
+if within 60 back; then ok "killed supervisor of the services is back with them"; else fail "killed supervisor is back" "$(inside ps -eo pid,ppid,args)"; fi
 tries=$(inside pinacle-pod log broken | grep -c trying)
 if [ "$tries" -ge 3 ] && [ "$tries" -le 12 ]; then ok "a broken service is tried with growing pauses ($tries times so far)"; else fail "backoff" "$tries tries"; fi
 has "and shows as failing" "$(service_state broken)" "restarting failed"
@@ -256,22 +256,30 @@ inside pinacle-pod start app >/dev/null; check "start" inside pinacle-pod health
 pid=$(service_pid app); inside pinacle-pod restart app >/dev/null
 check "restart" inside pinacle-pod healthy app --timeout 20
 [ "$pid" != "$(service_pid app)" ] && ok "restart makes a new process" || fail "restart makes a new process"
-check "status of app is running" within 15 in_state app running
+check "status of app is running" within 60 in_state app running
 has "ports say who listens" '{"port": 3000, "service": "app"}' "$(inside pinacle-pod ports)"
 pid=$(service_pid app); sed 's/"PLAIN":"2"/"PLAIN":"3"/; s/"defaultPort":3000/"defaultPort":5432/; /"name":"odd"/d' "$scratch/pod.json" >"$scratch/pod2.json"
 ( python3 "$here/test/probe.py" load "$port" localhost-5432.pod-blog.localhost / 4 4 >"$scratch/load" 2>&1 ) & load=$!
 ( python3 "$here/test/probe.py" websocket "$port" localhost-5432.pod-blog.localhost 20 0.2 >"$scratch/ws" 2>&1 ) & socket=$!
-within 5 inside true
+within 60 inside true
 out=$(apply <"$scratch/pod2.json")
 has "changed service is restarted" "restarted app" "$out"; has "others are not" "unchanged db" "$out"; has "missing one is removed" "removed odd" "$out"
 wait $load; case $(cat "$scratch/load") in [0-9]*) ok "no request fails during the reload" ;; *) fail "no request fails during the reload" "$(cat "$scratch/load")" ;; esac
 wait $socket; is "an open WebSocket lives through the reload" ok "$(tail -n 1 "$scratch/ws")"
 is "default port follows" localhost:5432 "$(at 127.0.0.1:30000 / | field headers.host)"
+inside sh -c 'cp /etc/pinacle/nginx/nginx.conf /tmp/kept; echo "nonsense;" >>/etc/pinacle/nginx/nginx.conf'
+sed 's/"defaultPort":5432/"defaultPort":3000/' "$scratch/pod2.json" >"$scratch/pod4.json"
+out=$(apply <"$scratch/pod4.json"); is "routing that Nginx refuses fails" 1 $?; has "and says why" nonsense "$out"
+is "the former routing stays" localhost:5432 "$(at 127.0.0.1:30000 / | field headers.host)"
+inside sh -c 'cat /tmp/kept >/etc/pinacle/nginx/nginx.conf'
+has "routing is taken once it can be" "reloaded routing" "$(apply <"$scratch/pod4.json")"
+is "and is in force" localhost:3000 "$(at 127.0.0.1:30000 / | field headers.host)"
+apply <"$scratch/pod2.json" >/dev/null
 sed 's/"PLAIN":"1"/"PLAIN":"9"/' "$scratch/pod2.json" >"$scratch/pod3.json"
 has "changed pod env restarts everything" "restarted db" "$(apply <"$scratch/pod3.json")"
 is "terminal with tmux works" yes "$(inside bash -c 'export TERM=xterm-256color; tmux -L check new -d "echo from-tmux \$GREETING | head -n1 >/tmp/tmux-out; sleep 5" && for i in $(seq 50); do grep -q from-tmux /tmp/tmux-out 2>/dev/null && echo yes && break; sleep .1; done')"
 docker restart "$pod" >/dev/null; port=$(docker port "$pod" 80 | head -n 1 | sed 's/.*://')
-if within 30 at $dot / -f; then ok "services are back after docker restart"; else fail "services are back after docker restart" "$(docker logs "$pod" 2>&1; inside pinacle-pod status)"; fi
+if within 60 at $dot / -f; then ok "services are back after docker restart"; else fail "services are back after docker restart" "$(docker logs "$pod" 2>&1; inside pinacle-pod status)"; fi
 check "app came up after db" inside sh -c '[ $(cat /dev/shm/pinacle-services/app/launched) -ge $(cat /dev/shm/pinacle-services/db/launched) ] && ! grep -q "starting app" /var/log/pinacle/app.log'
 
 # --- routing in force ---
@@ -306,7 +314,7 @@ out=$(inside pinacle-pod step s1 --dir /tmp/st -- 'echo again; echo ran >>/tmp/r
 inside pinacle-pod step s2 --dir /tmp/st -- 'exit 7'; inside pinacle-pod step s2 --dir /tmp/st -- 'exit 0'; is "its exit code is kept" 7 $?
 inside pinacle-pod step --forget s2; inside pinacle-pod step s2 --dir /tmp/st -- 'exit 0'; is "until it is forgotten" 0 $?
 inside pinacle-pod step s3 --dir /tmp/st -- 'sleep 2; echo one >>/tmp/three; exit 5' & first=$!
-within 5 inside test -e /var/lib/pinacle/steps/s3.lock
+within 60 inside test -e /var/lib/pinacle/steps/s3.lock
 inside pinacle-pod step s3 --dir /tmp/st -- 'echo two >>/tmp/three'; second=$?; wait $first
 is "two at once: one runs, both know" "5 5 one" "$? $second $(inside cat /tmp/three)"
 is "a step sees the env" "9" "$(inside pinacle-pod step s4 --dir /tmp/st -- 'echo $PLAIN')"
@@ -326,7 +334,7 @@ fi
 
 # --- stop ---
 begin=$(now_ms); docker stop "$pod" >/dev/null; took=$(($(now_ms) - begin))
-if [ $took -lt 6000 ]; then ok "stopped in $took ms"; else fail "stops within 6 s" "$took ms"; fi
+if [ $took -lt 9500 ]; then ok "stopped in $took ms"; else fail "stops before the engine ends it" "$took ms"; fi
 is "and did so by itself" 0 "$(docker inspect -f '{{.State.ExitCode}}' "$pod")"
 
 echo "$passed passed, $failed failed"

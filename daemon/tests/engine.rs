@@ -68,6 +68,21 @@ async fn a_gvisor_pod_survives_many_processes() {
     .await;
 }
 
+/// The image's own checks: names, routing, supervision, what a web page may reach.
+#[tokio::test]
+async fn the_image_does_what_its_page_says() {
+    with_rig(async |rig| {
+        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../docker/test.sh");
+        let mut checks = tokio::process::Command::new("bash");
+        checks.arg(script).env("IMAGE", rig.image().await).env("OFFLINE", "1");
+        let output = checks.output().await.unwrap();
+        let said = String::from_utf8_lossy(&output.stdout);
+        let wrong: Vec<&str> = said.lines().filter(|line| !line.starts_with("ok ")).collect();
+        assert!(output.status.success(), "{}", wrong.join("\n"));
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn a_port_in_use_is_told_and_another_one_replaces_the_container() {
     with_rig(async |rig| {

@@ -4,7 +4,6 @@ import contextlib
 import hashlib
 import os
 import re
-import secrets
 import time
 
 from .base import ETC, STATE, read_text, write_atomic
@@ -32,7 +31,7 @@ def key():
 def make_key():
     """The pod's key, made now if there is none. It lives as long as the container."""
     if key() is None:
-        write_atomic(KEY, secrets.token_hex(32) + "\n")
+        write_atomic(KEY, os.urandom(32).hex() + "\n")
     return key()
 
 
@@ -63,6 +62,9 @@ def issue():
             _remove(path)
     for _, path in sorted(kept)[: max(0, len(kept) - MOST + 1)]:
         _remove(path)
+    # Loaded here, as it takes a while and most commands do without.
+    import secrets
+
     ticket = secrets.token_urlsafe(32)
     write_atomic(_file(ticket), "%d\n" % (time.time() + SECONDS))
     return ticket

@@ -81,8 +81,9 @@ def apply(text):
         _working_directory(pod)
         # In this order a shell is never there without what guards it.
         _remove_unwanted(pod)
-        if router.write(pod, access.make_key()):
-            router.reload()
+        before = router.write(pod, access.make_key())
+        if before is not None:
+            router.reload(before)
             _say("reloaded routing")
         _reconcile(pod)
     return 0

@@ -23,27 +23,36 @@ class PodError(Exception):
 
 def write_atomic(path, text, mode=0o600, owner=None):
     """Replaces `path` as a whole, on disk before it returns; `owner` is (uid, gid)."""
-    os.makedirs(os.path.dirname(path), exist_ok=True)
-    temporary = "%s.%d.new" % (path, os.getpid())
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
+    write_together({path: text}, mode, owner)
+
+
+def write_together(files, mode=0o600, owner=None):
+    """Replaces each path as a whole by its text, all of them on disk before it returns."""
+    written = {}
     try:
-        with os.fdopen(descriptor, "w", encoding="utf-8", errors="surrogateescape") as file:
-            os.fchmod(file.fileno(), mode)
-            if owner is not None:
-                os.fchown(file.fileno(), owner[0], owner[1])
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        os.rename(temporary, path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            os.unlink(temporary)
-        raise
-    directory = os.open(os.path.dirname(path), os.O_RDONLY)
-    try:
-        os.fsync(directory)
+        for path, text in files.items():
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+            written[path] = "%s.%d.new" % (path, os.getpid())
+            descriptor = os.open(written[path], os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
+            with os.fdopen(descriptor, "w", encoding="utf-8", errors="surrogateescape") as file:
+                os.fchmod(file.fileno(), mode)
+                if owner is not None:
+                    os.fchown(file.fileno(), owner[0], owner[1])
+                file.write(text)
+                file.flush()
+                os.fsync(file.fileno())
+        for path in files:
+            os.rename(written.pop(path), path)
     finally:
-        os.close(directory)
+        for temporary in written.values():
+            with contextlib.suppress(OSError):
+                os.unlink(temporary)
+    for parent in {os.path.dirname(path) for path in files}:
+        directory = os.open(parent, os.O_RDONLY)
+        try:
+            os.fsync(directory)
+        finally:
+            os.close(directory)
 
 
 def make_directory(path, uid, gid):

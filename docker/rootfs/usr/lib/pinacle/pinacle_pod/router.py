@@ -12,7 +12,7 @@ import subprocess
 import time
 
 from . import access
-from .base import NGINX_DIR, RUN, PodError, read_text, write_atomic
+from .base import NGINX_DIR, RUN, PodError, read_text, write_atomic, write_together
 
 # Where development servers usually listen, so that they are fast before anybody names them.
 USUAL = sorted({
@@ -91,22 +91,23 @@ def _files(pod, key):
 
 
 def write(pod, key=None):
-    """Writes what changed; True if anything did. Puts the old files back when Nginx refuses the new ones. Without a key, no cookie
-    opens anything."""
+    """Writes what changed. Returns what the files held before, for `reload`, or None when nothing changed. Without a key, no
+    cookie opens anything."""
     files = {os.path.join(NGINX_DIR, name): text for name, text in _files(pod, key).items()}
     before = {path: read_text(path) for path in files}
     if before == files:
-        return False
+        return None
     # All of them are the router's alone: one holds the key.
-    for path, text in files.items():
-        write_atomic(path, text)
+    write_together(files)
+    return before
+
+
+def _check(before):
+    """Raises when Nginx refuses the files, with the old ones back in their place."""
     check = subprocess.run(["nginx", "-t", "-q", "-c", NGINX_DIR + "/nginx.conf"], capture_output=True, check=False)
     if check.returncode != 0:
-        for path, text in before.items():
-            if text is not None:
-                write_atomic(path, text)
+        write_together({path: text for path, text in before.items() if text is not None})
         raise PodError("nginx refuses its configuration, the former one stays: %s" % check.stderr.decode(errors="replace").strip())
-    return True
 
 
 def _master():
@@ -144,12 +145,13 @@ def _in_force():
     return answer.rpartition(b"\r\n\r\n")[2].decode("ascii", "replace")
 
 
-def reload():
-    """Has Nginx take the new files and waits until nothing answers by the old ones; connections that are open stay open."""
+def reload(before):
+    """Has Nginx take the new files and waits until nothing answers by the old ones; connections that are open stay open. Takes what
+    `write` returned."""
     wanted = (read_text(os.path.join(NGINX_DIR, "generation.conf")) or "").strip()[len("default "):-1]
-    deadline = time.monotonic() + 30
-    told, old = None, set()
-    while time.monotonic() < deadline:
+    began = time.monotonic()
+    told, old, checked = None, set(), False
+    while time.monotonic() < began + 30:
         master = _master()
         # Another one than was told began with the new files, or is told as well.
         if master is not None and master != told:
@@ -159,6 +161,11 @@ def reload():
                 told = master
         if told is not None and not old & _workers(told) and _in_force() == wanted:
             return
+        # Nginx keeps to the old files when it refuses the new ones, so it is asked why only when it takes long: reading them
+        # twice each time costs a new pod a tenth of its start.
+        if not checked and time.monotonic() > began + 1:
+            _check(before)
+            checked = True
         time.sleep(0.01)
     raise PodError("nginx did not take its new configuration within 30 s; its messages are in the container's log")
 
@@ -168,7 +175,8 @@ def learn(port, pod):
     if port in known(pod) or len(learned()) >= MOST_LEARNED:
         return False
     write_atomic(LEARNED, json.dumps(sorted({*learned(), port})) + "\n", 0o644)
-    if not write(pod, access.key()):
+    before = write(pod, access.key())
+    if before is None:
         return False
-    reload()
+    reload(before)
     return True

@@ -3,7 +3,6 @@
 import hashlib
 import json
 import os
-import shutil
 import signal
 import subprocess
 import time
@@ -158,12 +157,19 @@ def remove(name):
     deadline = time.monotonic() + 5
     while subprocess.run(["s6-svok", grave], check=False).returncode == 0 and time.monotonic() < deadline:
         time.sleep(0.03)
-    shutil.rmtree(grave, ignore_errors=True)
+    _remove_tree(grave)
+
+
+def _remove_tree(path):
+    # Loaded here: most commands do without, and it takes a while.
+    import shutil
+
+    shutil.rmtree(path, ignore_errors=True)
 
 
 def boot(pod):
     """Fills the tree from the stored description, before the scanner starts."""
-    shutil.rmtree(TREE, ignore_errors=True)
+    _remove_tree(TREE)
     os.makedirs(TREE, mode=0o700)
     ports = {service["name"]: service["port"] for service in pod["services"]}
     for service in pod["services"]:
