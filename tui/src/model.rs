@@ -8,7 +8,7 @@ use crate::screens::editor::Editor;
 use crate::screens::pod::Pod;
 use crate::screens::pods::Pods;
 use crate::screens::printed::Printed;
-use crate::theme::{Role, Theme};
+use crate::theme::{Glyphs, Role, Theme};
 use crate::widgets::layers::Layer;
 use pinacle_protocol::{
     ApiError, Event, HostId, HostReport, HostView, Inventory, OperationId, OperationView, PodId,
@@ -145,6 +145,8 @@ pub struct Setting {
     pub keymap: Keymap,
     /// Colours.
     pub theme: Theme,
+    /// Signs.
+    pub glyphs: Glyphs,
     /// The directory we were started in, for people.
     pub cwd: String,
 }

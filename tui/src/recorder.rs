@@ -149,7 +149,7 @@ fn beginning(model: &Model) -> Beginning {
 fn begun(from: Beginning) -> Model {
     let Beginning { keymap, cwd, size, now, .. } = from;
     // What is played is shown as text.
-    let setting = Setting { keymap, theme: Theme::Plain, cwd };
+    let setting = Setting { keymap, theme: Theme::Plain, cwd, ..Setting::default() };
     let mut model = Model::new(setting, size, now);
     if let Some(inventory) = from.inventory {
         model.world.replace(inventory);

@@ -41,6 +41,34 @@ pub enum Role {
     YamlComment,
 }
 
+/// Which signs the terminal can show beside letters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Glyphs {
+    /// Those of Unicode.
+    #[default]
+    Unicode,
+    /// What every terminal has.
+    Ascii,
+}
+
+impl Glyphs {
+    /// Tells from the words of the locale, most binding first, and the terminal's name.
+    pub fn of(locale: Option<&str>, terminal: Option<&str>) -> Self {
+        let locale = locale.unwrap_or_default().to_ascii_lowercase();
+        let unicode = locale.contains("utf-8") || locale.contains("utf8");
+        // The kernel's own terminal has a few hundred signs.
+        if unicode && terminal != Some("linux") { Self::Unicode } else { Self::Ascii }
+    }
+
+    /// Returns a small arrow down and one up, each one column wide on every terminal.
+    pub fn arrows(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Unicode => ("\u{25be}", "\u{25b4}"),
+            Self::Ascii => ("v", "^"),
+        }
+    }
+}
+
 /// Whether there are colours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Theme {

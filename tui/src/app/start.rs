@@ -11,7 +11,7 @@ use crate::msg::Msg;
 use crate::output::{Paint, time};
 use crate::recorder::Recorder;
 use crate::session::Session;
-use crate::theme::{Role, Theme};
+use crate::theme::{Glyphs, Role, Theme};
 use crate::update::update;
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -82,7 +82,13 @@ fn setting(session: &Session) -> (Setting, Option<String>) {
             (Keymap::default(), Some(format!("{first}{rest}; the keys are as delivered")))
         }
     };
-    (Setting { keymap, theme, cwd }, complaint)
+    (Setting { keymap, theme, glyphs: glyphs(session), cwd }, complaint)
+}
+
+fn glyphs(session: &Session) -> Glyphs {
+    let word = |name: &&str| session.env.get(name)?.to_str();
+    let locale = ["LC_ALL", "LC_CTYPE", "LANG"].iter().find_map(word);
+    Glyphs::of(locale, word(&"TERM"))
 }
 
 /// Returns where keys are bound anew.

@@ -5,6 +5,7 @@ use crate::support::views;
 use pinacle_tui::cmd::Cmd;
 use pinacle_tui::model::{Model, Screen};
 use pinacle_tui::msg::{Feed, Mouse, MouseKind, Msg, Pointer};
+use pinacle_tui::theme::Glyphs;
 use pinacle_tui::update::update;
 
 fn mouse(model: &mut Model, kind: MouseKind, column: u16, row: u16) -> Vec<Cmd> {
@@ -50,16 +51,47 @@ fn a_click_on_a_heading_sorts_and_beside_a_name_marks() {
     let mut model = model(&["api", "web"]);
     let at = find(&model, "NAME");
     click(&mut model, at);
-    assert!(screen(&model).contains("NAME^"), "{}", screen(&model));
+    assert!(screen(&model).contains("NAME ▴"), "{}", screen(&model));
     let at = find(&model, "AGE");
     click(&mut model, at);
-    assert!(screen(&model).contains("AGEv"), "{}", screen(&model));
+    assert!(screen(&model).contains("▾ AGE"), "{}", screen(&model));
     let (_, row) = find(&model, "web");
     click(&mut model, (0, row));
     assert!(screen(&model).contains("* web") && screen(&model).contains("1 marked"));
     click(&mut model, (40, 20));
     click(&mut model, (500, 500));
     assert_eq!(selected(&model), "web", "nothing is there");
+}
+
+#[test]
+fn the_arrow_of_the_sorted_column_stands_apart_and_moves_no_column() {
+    let mut model = with(super::looks::mixed());
+    for glyphs in [Glyphs::Unicode, Glyphs::Ascii] {
+        model.setting.glyphs = glyphs;
+        for size in SIZES {
+            resize(&mut model, size);
+            let head = |model: &Model| screen(model).lines().nth(1).expect("a heading").to_owned();
+            let ends: Vec<_> = COLUMNS.iter().map(|c| place(&head(&model), c)).collect();
+            for _ in COLUMNS {
+                for arrow in [glyphs.arrows().0, glyphs.arrows().1] {
+                    let heading = head(&model);
+                    let words: Vec<&str> = heading.split_whitespace().collect();
+                    assert_eq!(words.iter().filter(|w| **w == arrow).count(), 1, "{heading}");
+                    let places: Vec<_> = COLUMNS.iter().map(|c| place(&heading, c)).collect();
+                    assert_eq!(places, ends, "{heading}");
+                    press(&mut model, "backtab");
+                }
+                press(&mut model, "tab");
+            }
+        }
+    }
+}
+
+const COLUMNS: [&str; 7] = ["NAME", "STATE", "TIER", "CPU", "MEMORY", "PORT", "AGE"];
+
+fn place(heading: &str, word: &str) -> usize {
+    let at = heading.find(word).unwrap_or_else(|| panic!("{word} is whole: {heading}"));
+    heading[..at].chars().count()
 }
 
 #[test]

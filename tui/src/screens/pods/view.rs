@@ -1,6 +1,6 @@
 //! Draws the list.
 
-use super::{Column, Grouping, Order, Pods, Row};
+use super::{Column, Grouping, Order, Row};
 use crate::model::{Link, Model, World};
 use crate::output::{Style as Meaning, table, time};
 use crate::sanitize::plain_line;
@@ -12,8 +12,15 @@ use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::Paragraph;
 
-/// Width from which the address has a column of its own.
-const WIDE: u16 = 110;
+/// Width from which the address has a column of its own: names have a quarter of what
+/// both share, and from here on an address of the usual length is not cut.
+const WIDE: u16 = 126;
+
+/// Columns of the address at the most,
+const ADDRESS: usize = 80;
+
+/// and of a name: the eye finds what belongs to one that is not far from it.
+const NAME: usize = 40;
 
 /// Columns of one layout: heading, what it sorts by, width.
 fn columns(width: u16) -> Vec<(&'static str, Option<Column>, usize)> {
@@ -22,15 +29,19 @@ fn columns(width: u16) -> Vec<(&'static str, Option<Column>, usize)> {
         ("STATE", Some(Column::State), 19),
         ("TIER", Some(Column::Tier), 10),
         ("CPU", Some(Column::Cpu), 5),
-        ("MEMORY", Some(Column::Memory), 7),
-        ("PORT", Some(Column::Port), 5),
+        ("MEMORY", Some(Column::Memory), 8),
+        ("PORT", Some(Column::Port), 6),
         ("AGE", Some(Column::Age), 5),
     ];
-    if width >= WIDE {
-        columns.push(("URL", None, usize::from(width) / 2 - 8));
-    }
     let taken: usize = columns.iter().map(|c| c.2 + 1).sum::<usize>() + 2;
-    columns[0].2 = usize::from(width).saturating_sub(taken).max(8);
+    let shared = usize::from(width).saturating_sub(taken);
+    if width >= WIDE {
+        let address = (shared * 3 / 4).min(ADDRESS);
+        columns[0].2 = (shared - address - 1).min(NAME);
+        columns.push(("URL", None, address));
+    } else {
+        columns[0].2 = shared.clamp(8, NAME);
+    }
     columns
 }
 
@@ -56,7 +67,7 @@ pub fn view(model: &Model, frame: &mut Frame<'_>, area: Rect) {
     }
     let columns = columns(area.width);
     let rows = model.pods.rows(world);
-    let mut lines = vec![heading(&model.pods, &columns, theme)];
+    let mut lines = vec![heading(model, &columns)];
     let height = usize::from(area.height).saturating_sub(1);
     for row in rows.iter().skip(model.pods.top).take(height) {
         lines.push(match row {
@@ -72,16 +83,22 @@ pub fn view(model: &Model, frame: &mut Frame<'_>, area: Rect) {
     frame.render_widget(Paragraph::new(lines), area);
 }
 
-fn heading(pods: &Pods, columns: &[(&str, Option<Column>, usize)], theme: Theme) -> Line<'static> {
+/// The word of the sorted column has an arrow at its free side: each stays above what it is about.
+fn heading(model: &Model, columns: &[(&str, Option<Column>, usize)]) -> Line<'static> {
+    let (pods, setting) = (&model.pods, &model.setting);
+    let (down, up) = setting.glyphs.arrows();
+    let arrow = if pods.order == Order::Reversed { up } else { down };
     let mut text = String::from("  ");
     for (name, column, width) in columns {
-        let sorted = *column == Some(pods.column);
-        let arrow = if pods.order == Order::Reversed { "^" } else { "v" };
-        let name = if sorted { format!("{name}{arrow}") } else { (*name).to_owned() };
+        let name = match column.filter(|column| *column == pods.column) {
+            None => (*name).to_owned(),
+            Some(column) if is_at_the_right(column) => format!("{arrow} {name}"),
+            Some(_) => format!("{name} {arrow}"),
+        };
         text.push_str(&placed(&name, *column, *width));
         text.push(' ');
     }
-    Line::styled(text, theme.style(Role::Strong))
+    Line::styled(text, setting.theme.style(Role::Strong))
 }
 
 fn host_line(host: &HostId, world: &World, theme: Theme) -> Line<'static> {
@@ -148,11 +165,15 @@ fn pod_line(
 fn placed(text: &str, column: Option<Column>, columns: usize) -> String {
     let text = cut(text, columns);
     match column {
-        Some(Column::Cpu | Column::Memory | Column::Port | Column::Age) => {
+        Some(column) if is_at_the_right(column) => {
             format!("{}{text}", " ".repeat(columns.saturating_sub(width(&text))))
         }
         _ => fit(&text, columns),
     }
+}
+
+fn is_at_the_right(column: Column) -> bool {
+    matches!(column, Column::Cpu | Column::Memory | Column::Port | Column::Age)
 }
 
 fn indented(pod: &PodView, model: &Model) -> String {
