@@ -110,6 +110,9 @@ fn a_creation_that_fails_says_why_and_leaves_nothing_and_can_be_tried_again() {
     let shown = daemon.wait_phase("broken", "failed");
     let reason = shown["pod"]["reason"].as_str().unwrap_or_default();
     assert!(reason.contains('7'), "{shown:#}");
+    // A command to be pasted: it names the pod.
+    let hint = shown["pod"]["hint"].as_str().unwrap_or_default();
+    assert!(hint.contains("`pinacle-tui logs broken --infra`"), "{shown:#}");
     assert_eq!(engine::leftovers(&id(&shown)), Vec::<String>::new());
     let logs = daemon.ok(&["logs", "broken"]).stdout;
     assert!(logs.contains("to-the-journal") && logs.contains("Exit code: 7"), "{logs}");

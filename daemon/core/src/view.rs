@@ -181,10 +181,16 @@ fn reason(record: &PodRecord) -> (Option<String>, Option<String>) {
     match &record.failure {
         Some(failure) if record.phase != PodPhase::Running || stays_up => {
             let text = format!("{} failed: {}", failure.kind.as_str(), failure.error.chain());
-            (Some(text), failure.error.hint.clone())
+            let hint = failure.error.hint.clone().unwrap_or_else(|| where_to_look(&record.slug));
+            (Some(text), Some(hint))
         }
         _ => (record.attention.clone(), None),
     }
+}
+
+/// What helps when nobody knows better; only here is it known what the pod is called.
+fn where_to_look(slug: &Slug) -> String {
+    format!("what was run is shown by `pinacle-tui logs {slug} --infra`")
 }
 
 fn tabs(record: &PodRecord) -> Vec<TabView> {

@@ -166,10 +166,7 @@ pub(super) async fn follow(
             Err(_) => return Err(silent(doing, IDLE_LIMIT)),
             Ok(None) => return Ok(()),
             Ok(Some(Err(error))) => {
-                let mut failure = failure(doing, Touch::Change, &error);
-                let hint = "its output is in the pod's journal: `pinacle-tui logs --all`";
-                failure.error.hint.get_or_insert_with(|| hint.to_owned());
-                return Err(failure);
+                return Err(failure(doing, Touch::Change, &error));
             }
             Ok(Some(Ok(step))) => step,
         };

@@ -218,8 +218,7 @@ fn ended(code: i64, message: String) -> Result<EngineOutcome, EngineFailure> {
     if code == 0 {
         return Ok(EngineOutcome::Done);
     }
-    let error = ApiError::new(ErrorKind::CommandFailed, format!("{message} (exit code {code})"))
-        .hint("its output is in the pod's journal: `pinacle-tui logs`");
+    let error = ApiError::new(ErrorKind::CommandFailed, format!("{message} (exit code {code})"));
     Err(EngineFailure { class: FailureClass::CommandFailed, error })
 }
 

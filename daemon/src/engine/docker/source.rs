@@ -103,8 +103,7 @@ fn done(code: i64, message: &str) -> Result<(), EngineFailure> {
     if code == 0 {
         return Ok(());
     }
-    let error = ApiError::new(ErrorKind::CommandFailed, format!("{message} (exit code {code})"))
-        .hint("its output is in the pod's journal: `pinacle-tui logs`");
+    let error = ApiError::new(ErrorKind::CommandFailed, format!("{message} (exit code {code})"));
     Err(EngineFailure { class: FailureClass::CommandFailed, error })
 }
 
