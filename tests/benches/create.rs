@@ -6,17 +6,22 @@ use crate::measure::{Samples, ms, now};
 use crate::raw::{self, Raw};
 use crate::real::{self, PLAIN, Real};
 use crate::table::{Aim, Row, Unit};
-use pinacle_protocol::PodId;
-use pinacle_tui::client::Client;
+use anyhow::Context as _;
+use pinacle_protocol::{Event, PodId, PodPhase, StreamFrame, StreamRequest};
+use pinacle_tui::client::{Client, Frames};
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::watch;
 
 const GROUP: &str = "Creation, until the first 200";
 /// Steps until the container was started.
 const BEFORE: [&str; 4] = ["Preparing", "Checking", "Creating", "Starting the container"];
 /// How many at once.
 const TOGETHER: usize = 8;
+/// Until a container was started, by whoever it is.
+const LIMIT: Duration = Duration::from_secs(120);
 
 pub(crate) fn run(programs: &Programs, scale: Scale) -> anyhow::Result<Vec<Row>> {
     measure(programs, scale.pick(9, 3), scale.pick(4, 1), TOGETHER)
@@ -65,14 +70,22 @@ pub(crate) fn measure(
 }
 
 async fn several(real: &Real, client: &Arc<Client>, pods: usize) -> anyhow::Result<f64> {
+    let frames = client.stream(StreamRequest::Events { after: None }).await;
+    let mut frames = frames.map_err(|error| anyhow::anyhow!(error.chain()))?;
+    // Nothing is asked for before changes are heard of.
+    while !matches!(next(&mut frames).await?, StreamFrame::CaughtUp { .. }) {}
+    let (tell, started) = watch::channel(Started::default());
+    let mut listening = tokio::task::JoinSet::new();
+    listening.spawn(listen(frames, tell));
     let began = now();
     let mut tasks = tokio::task::JoinSet::new();
     for n in 0..pods {
-        let client = client.clone();
-        tasks.spawn(async move { one(&client, &format!("bench-{n}")).await });
+        let (client, started) = (client.clone(), started.clone());
+        tasks.spawn(async move { one(&client, &format!("bench-{n}"), started).await });
     }
     let made: Vec<PodId> = tasks.join_all().await.into_iter().collect::<anyhow::Result<_>>()?;
     let elapsed = ms(began.elapsed());
+    drop(listening);
     for pod in &made {
         real::until_up(real, client, pod).await?;
     }
@@ -80,32 +93,42 @@ async fn several(real: &Real, client: &Arc<Client>, pods: usize) -> anyhow::Resu
     Ok(elapsed)
 }
 
-async fn one(client: &Client, name: &str) -> anyhow::Result<PodId> {
+async fn one(
+    client: &Client,
+    name: &str,
+    mut started: watch::Receiver<Started>,
+) -> anyhow::Result<PodId> {
     let pod = fake::create(client, name, PLAIN).await?;
-    let port = started(client, &pod).await?;
+    let over = started.wait_for(|started| started.contains_key(&pod));
+    let port = tokio::time::timeout(LIMIT, over).await??.get(&pod).copied();
+    let port = port.context("no port is reserved")?;
     tokio::task::spawn_blocking(move || raw::first_answer(port)).await??;
     Ok(pod)
 }
 
-/// Waits until the container was started, as the raw calls do, and returns its port. Who
-/// asks before has the kernel look in vain for the pod's address, and then wait a second
-/// before it looks again.
-async fn started(client: &Client, pod: &PodId) -> anyhow::Result<u16> {
-    let over = async {
-        loop {
-            let seen = real::view(client, pod).await?;
-            let step = seen.operation.as_ref().map(|operation| operation.step.as_str());
-            let before = step.is_none_or(|step| {
-                BEFORE.iter().any(|before| step.starts_with(before)) || step.is_empty()
+/// Pods whose container was started, with their ports.
+type Started = BTreeMap<PodId, u16>;
+
+/// Tells which containers were started, as the raw calls know it too. Who asks a pod before
+/// has the kernel look in vain for its address, and then wait a second before it looks again;
+/// who asks the daemon again and again takes the processor from what is measured.
+async fn listen(mut frames: Frames, tell: watch::Sender<Started>) -> anyhow::Result<()> {
+    loop {
+        let StreamFrame::Event(event) = next(&mut frames).await? else { continue };
+        let Event::PodChanged { pod } = event.event else { continue };
+        let step = pod.operation.as_ref().map_or("", |operation| operation.step.as_str());
+        let before = step.is_empty() || BEFORE.iter().any(|before| step.starts_with(before));
+        if let Some(port) = pod.port.filter(|_| !before || pod.phase == PodPhase::Running) {
+            tell.send_modify(|started| {
+                started.insert(pod.id.clone(), port.0);
             });
-            if !before || seen.operation.is_none() {
-                let port = seen.port.ok_or_else(|| anyhow::anyhow!("no port is reserved"))?;
-                return anyhow::Ok(port.0);
-            }
-            tokio::time::sleep(Duration::from_millis(1)).await;
         }
-    };
-    tokio::time::timeout(Duration::from_secs(120), over).await?
+    }
+}
+
+async fn next(frames: &mut Frames) -> anyhow::Result<StreamFrame> {
+    let frame = frames.next().await.map_err(|error| anyhow::anyhow!(error.chain()))?;
+    frame.context("the daemon ended the stream")
 }
 
 fn several_raw(socket: &Path, image: &str, pods: usize) -> anyhow::Result<f64> {

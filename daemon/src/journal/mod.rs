@@ -11,6 +11,7 @@ mod command;
 #[cfg(test)]
 mod damage;
 mod files;
+mod newest;
 mod read;
 mod redact;
 mod shapes;
@@ -92,6 +93,7 @@ struct Shared {
     heads: Mutex<HashMap<PodId, watch::Receiver<Cursor>>>,
     redactors: Mutex<HashMap<PodId, Arc<Redactor>>>,
     places: Mutex<read::Places>,
+    newest: Arc<newest::Newest>,
 }
 
 impl Journal {
@@ -107,7 +109,8 @@ impl Journal {
             source,
         })?;
         let (commands, receiver) = mpsc::channel(QUEUE);
-        let writer = writer::Writer::new(dir.clone(), limits, clock);
+        let newest = Arc::<newest::Newest>::default();
+        let writer = writer::Writer::new(dir.clone(), limits, clock, newest.clone());
         std::thread::spawn(move || writer.run(receiver));
         Ok(Self(Arc::new(Shared {
             dir,
@@ -116,6 +119,7 @@ impl Journal {
             heads: Mutex::default(),
             redactors: Mutex::default(),
             places: Mutex::default(),
+            newest,
         })))
     }
 
@@ -130,6 +134,7 @@ impl Journal {
             heads: Mutex::default(),
             redactors: Mutex::default(),
             places: Mutex::default(),
+            newest: Arc::default(),
         }))
     }
 
@@ -201,8 +206,11 @@ impl Journal {
         infra: bool,
     ) -> Result<JournalPage, JournalError> {
         let head = *self.subscribe(pod).await?.borrow();
-        let (shared, pod) = (self.0.clone(), pod.clone());
         let query = read::Query { place: after, max_records, infra, head };
+        if let Some(page) = self.0.newest.page(pod, query) {
+            return Ok(page);
+        }
+        let (shared, pod) = (self.0.clone(), pod.clone());
         let page = tokio::task::spawn_blocking(move || {
             read::page(&shared.dir, &pod, query, &shared.places)
         });

@@ -4,6 +4,7 @@
 use super::JournalLimits;
 use super::command::Begun;
 use super::files::{self, Stored};
+use super::newest::{MOST, Newest};
 use super::sweep::Ages;
 use crate::clock::Clock;
 use pinacle_protocol::{Cursor, JournalEntry, JournalRecord, PodId, Timestamp};
@@ -62,6 +63,7 @@ pub(super) struct Writer {
     waiting: BTreeSet<PodId>,
     syncs: SyncSender<Arc<File>>,
     ages: Ages,
+    newest: Arc<Newest>,
 }
 
 struct PodFiles {
@@ -75,13 +77,20 @@ struct PodFiles {
     buffer: Vec<u8>,
     /// Records in the buffer.
     buffered: u64,
+    /// The same, while somebody follows and they are few.
+    newest: Vec<Stored>,
     sync: bool,
     /// Records the disk refused since something was last written.
     refused: u64,
 }
 
 impl Writer {
-    pub(super) fn new(dir: PathBuf, limits: JournalLimits, clock: Clock) -> Self {
+    pub(super) fn new(
+        dir: PathBuf,
+        limits: JournalLimits,
+        clock: Clock,
+        newest: Arc<Newest>,
+    ) -> Self {
         let (syncs, files) = sync_channel::<Arc<File>>(SYNCS);
         std::thread::spawn(move || {
             while let Ok(file) = files.recv() {
@@ -90,7 +99,8 @@ impl Writer {
             }
         });
         let ages = Ages::read(&dir);
-        Self { dir, limits, clock, pods: HashMap::new(), waiting: BTreeSet::new(), syncs, ages }
+        let (pods, waiting) = (HashMap::new(), BTreeSet::new());
+        Self { dir, limits, clock, pods, waiting, syncs, ages, newest }
     }
 
     pub(super) fn run(mut self, mut commands: mpsc::Receiver<Command>) {
@@ -142,6 +152,7 @@ impl Writer {
             }
             Command::Close { pod } => {
                 self.write_out();
+                self.newest.forget(&pod);
                 self.pods.remove(&pod);
             }
             Command::Sweep { answer } => {
@@ -202,8 +213,10 @@ impl Writer {
         let files = self.files(pod)?;
         files.last += 1;
         let record = JournalRecord { seq: files.last, time, entry };
-        Stored { record, infra }.push(&mut files.buffer);
+        let stored = Stored { record, infra };
+        stored.push(&mut files.buffer);
         files.buffered += 1;
+        files.keep_newest(stored);
         files.sync |= ends;
         let full = u64::try_from(files.buffer.len()).unwrap_or(u64::MAX) >= segment;
         self.waiting.insert(pod.clone());
@@ -216,7 +229,7 @@ impl Writer {
     fn write_out(&mut self) {
         for pod in std::mem::take(&mut self.waiting) {
             let Some(files) = self.pods.get_mut(&pod) else { continue };
-            match files.write(self.limits) {
+            match files.write(&pod, self.limits, &self.newest) {
                 Ok(synced) => {
                     if let Some(file) = synced {
                         let _ = self.syncs.try_send(file);
@@ -255,6 +268,7 @@ impl PodFiles {
             length: 0,
             buffer: Vec::new(),
             buffered: 0,
+            newest: Vec::new(),
             sync: false,
             refused: 0,
         };
@@ -265,9 +279,24 @@ impl PodFiles {
         Ok((files, found.open))
     }
 
+    /// Keeps a record that was put into the buffer, for those who follow: one receiver is
+    /// the journal's own.
+    fn keep_newest(&mut self, stored: Stored) {
+        if self.head.receiver_count() > 1 && self.buffer.len() <= MOST {
+            self.newest.push(stored);
+        } else {
+            self.newest.clear();
+        }
+    }
+
     /// Writes the buffer. What the disk refuses is given up, and its places are given
     /// again, so that readers see no hole: the count is told by a note.
-    fn write(&mut self, limits: JournalLimits) -> io::Result<Option<Arc<File>>> {
+    fn write(
+        &mut self,
+        pod: &PodId,
+        limits: JournalLimits,
+        newest: &Newest,
+    ) -> io::Result<Option<Arc<File>>> {
         if self.buffer.is_empty() {
             return Ok(None);
         }
@@ -275,9 +304,12 @@ impl PodFiles {
         let wanted = std::mem::take(&mut self.sync);
         self.buffer.clear();
         let buffered = std::mem::take(&mut self.buffered);
+        let records = std::mem::take(&mut self.newest);
         match result {
             Ok(file) => {
-                self.head.send_replace(Cursor { epoch: self.epoch, seq: self.last });
+                let end = Cursor { epoch: self.epoch, seq: self.last };
+                newest.keep(pod, end, records);
+                self.head.send_replace(end);
                 Ok(wanted.then_some(file))
             }
             Err(error) => {
