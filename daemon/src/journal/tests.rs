@@ -78,6 +78,47 @@ async fn a_follower_is_woken_by_output_before_the_command_ends() {
     assert!(matches!(last, JournalEntry::End { exit_code: None, error: Some(_), .. }), "{last:?}");
 }
 
+/// Small pieces are given from memory and large ones from the files, in one stream.
+#[tokio::test]
+async fn what_a_follower_is_given_is_what_the_files_hold() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let journal = open(dir.path(), JournalLimits::default());
+    let mut head = journal.subscribe(&pod()).await.expect("subscribed");
+    let writer = journal.clone();
+    let mut writing = tokio::task::JoinSet::new();
+    writing.spawn(async move {
+        for round in 0..40 {
+            let line = (round % 2 == 0).then_some("x");
+            let command = writer.pod(&pod()).begin(start(line)).await;
+            for size in [3, 40_000, 1, 70_000, 200] {
+                command.output(OutputStream::Stdout, &vec![b'a' + round % 26; size]).await;
+            }
+            command.end(Some(0), None).await;
+        }
+        writer.sync_all().await;
+    });
+    let (mut followed, mut after) = (Vec::new(), Cursor::default());
+    let mut written = false;
+    loop {
+        written |= writing.try_join_next().is_some();
+        let to = *head.borrow_and_update();
+        let page = journal.read(&pod(), after, 500, false).await.expect("read");
+        assert_eq!(page.missed, 0);
+        followed.extend(page.records);
+        after = page.next;
+        if written && after == to && page.at_end {
+            break;
+        }
+        if page.at_end {
+            let _ = tokio::time::timeout(Duration::from_millis(20), head.changed()).await;
+        }
+    }
+    drop((head, journal));
+    let (stored, missed) = all(&open(dir.path(), JournalLimits::default()), false).await;
+    assert_eq!(missed, 0);
+    assert_eq!(followed, stored);
+}
+
 #[tokio::test]
 async fn a_torn_end_is_cut_off_and_an_open_command_ended_by_the_next_daemon() {
     let dir = tempfile::tempdir().expect("a directory");
