@@ -43,6 +43,7 @@ fn pod(n: u8, owner: &OwnerId, desired: Desired, phase: PodPhase) -> anyhow::Res
         image: Some("pinacle-base:1".to_owned()),
         runtime: None,
         generation: 3,
+        unfinished: None,
         created_at: Timestamp(1_780_000_000_000),
     })
 }

@@ -33,7 +33,9 @@ pub trait Pinacle {
     /// `wrong_phase`, `exhausted`, `busy`, `storage`.
     async fn pod_start(request: PodAction) -> Result<Accepted, ApiError>;
 
-    /// Stops a pod; every file, its port and its address are kept. Errors as `pod_start`.
+    /// Stops a pod; every file, its port and its address are kept. One that is being
+    /// created is broken off: its next start makes the container anew and keeps the
+    /// volumes. Errors as `pod_start`.
     async fn pod_stop(request: PodAction) -> Result<Accepted, ApiError>;
 
     /// Stops and starts a pod. Errors as `pod_start`.

@@ -24,6 +24,58 @@ fn stop_and_start_keep_files_port_and_address() {
     assert_eq!(daemon.ok(&["exec", "keeper", "--", "sh", "-c", read]).stdout, "kept\n".repeat(3));
 }
 
+/// Sleeps for ever in the first container.
+const SLEEPS_ONCE: &str = "isolation: runc\nservices: []\n\
+                           install: test -e /workspace/go || exec sleep 100000\n";
+
+#[test]
+fn a_stop_breaks_an_install_off_and_the_next_start_makes_the_rest() {
+    let daemon = daemon();
+    let dir = daemon.project("hasty", SLEEPS_ONCE);
+    std::fs::write(dir.join("file"), "copied").expect("written");
+    daemon.ok(&["create", dir.to_str().expect("UTF-8"), "--no-wait"]);
+    let half = eventually("it is being installed", || {
+        let shown = daemon.show("hasty");
+        if shown["pod"]["operation"]["step"] == "Installing" { Ok(shown) } else { Err(shown) }
+    });
+    let name = format!("pinacle-pod-{}", id(&half));
+    engine::docker(&[
+        "exec",
+        &name,
+        "sh",
+        "-c",
+        "touch /workspace/go; echo mine > /workspace/file",
+    ]);
+
+    let stopped = daemon.ok(&["stop", "hasty", "--json"]).json();
+    assert_eq!(stopped["outcome"], "stopped", "{stopped:#}");
+    let shown = daemon.show("hasty");
+    assert_eq!(shown["pod"]["phase"], "stopped", "{shown:#}");
+    let reason = shown["pod"]["reason"].as_str().expect("a reason");
+    assert!(reason.contains("before its container was finished"), "{reason}");
+    assert_eq!(port(&shown), port(&half));
+    assert_eq!(engine::docker(&["inspect", "-f", "{{.State.Running}}", &name]), "false");
+
+    daemon.ok(&["start", "hasty"]);
+    let shown = daemon.wait_phase("hasty", "running");
+    assert_eq!(shown["pod"]["reason"], serde_json::Value::Null, "{shown:#}");
+    assert_eq!(port(&shown), port(&half));
+    // What the user had made of the copied file is not copied over.
+    assert_eq!(daemon.ok(&["exec", "hasty", "--", "cat", "/workspace/file"]).stdout, "mine\n");
+    daemon.ok(&["rm", "hasty", "--yes"]);
+    assert_eq!(engine::leftovers(&id(&shown)), Vec::<String>::new());
+
+    // One that is half made can be deleted as well.
+    daemon.ok(&["create", dir.to_str().expect("UTF-8"), "--no-wait"]);
+    let half = eventually("it is being installed", || {
+        let shown = daemon.show("hasty");
+        if shown["pod"]["operation"]["step"] == "Installing" { Ok(shown) } else { Err(shown) }
+    });
+    daemon.ok(&["stop", "hasty"]);
+    daemon.ok(&["rm", "hasty", "--yes"]);
+    assert_eq!(engine::leftovers(&id(&half)), Vec::<String>::new());
+}
+
 #[test]
 fn a_process_killed_in_the_pod_comes_back_and_all_start_with_the_pod() {
     let daemon = daemon();

@@ -60,7 +60,9 @@ impl State {
     pub(crate) fn start(&mut self, now: Now, request: RequestId, id: &PodId) -> Begun {
         let Some(pod) = self.pods.get(id) else { return Err(no_such_pod(id)) };
         let host = pod.record.host.clone();
-        let running = pod.record.phase == PodPhase::Running && pod.record.failure.is_none();
+        let running = pod.record.phase == PodPhase::Running
+            && pod.record.failure.is_none()
+            && pod.record.unfinished.is_none();
         let phase = pod.record.phase;
         let failure = pod.record.failure.as_ref().map(|failure| failure.kind);
         self.host_usable(&host)?;
@@ -108,12 +110,6 @@ impl State {
         let active = pod.active.clone();
         let kind_of = |operation: &OperationId| self.operations.get(operation).map(|o| o.kind);
         match (active.as_ref().and_then(kind_of), self.latest(id)) {
-            (_, Some((_, OperationKind::Create))) => {
-                let slug = &pod.record.slug;
-                let message = format!("pod `{slug}` is still being created");
-                return Err(ApiError::new(ErrorKind::WrongPhase, message)
-                    .hint("wait until it runs, or delete it"));
-            }
             (Some(OperationKind::Stop), _) => {
                 // A start that waits behind it is no longer wanted.
                 self.drop_queued(now, id);

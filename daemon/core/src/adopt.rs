@@ -195,6 +195,7 @@ impl State {
             image: container.map(|c| c.image.clone()),
             runtime: container.map(runtime_of),
             generation: 1,
+            unfinished: None,
             created_at: now.wall,
         })
     }

@@ -9,6 +9,7 @@ use crate::setback::{exhausted, is_config_undo};
 use crate::spec::{SpecDiff, diff};
 use crate::state::{KEPT_PER_POD, State};
 use crate::step::Step;
+use crate::unfinished::{HALF_MADE, is_half, old_of};
 use pinacle_protocol::{
     ApiError, ErrorKind, OperationId, OperationKind, PodId, PodPhase, RequestId, StepStatus,
 };
@@ -89,18 +90,19 @@ impl State {
         let Some(pod) = self.pods.get(id) else { return Ok(()) };
         let unknown = asked == OperationKind::Stop && !pod.fresh;
         let up = unknown || pod.container().is_some_and(|c| c.state.is_up());
+        let half = pod.record.unfinished.is_some();
         let kind = match asked {
             // Taken up after a power cut, it may find what it made itself.
             OperationKind::Create if pod.record.applied.is_none() => asked,
             OperationKind::Create | OperationKind::Start | OperationKind::Recreate => {
                 self.way_up(pod)
             }
-            OperationKind::Restart if !up => self.way_up(pod),
+            OperationKind::Restart if !up || half => self.way_up(pod),
             other => other,
         };
         // A changed spec comes into force by the same steps that get the pod up.
         let by = match kind {
-            OperationKind::Reconfigure if !up => self.way_up(pod),
+            OperationKind::Reconfigure if !up || half => self.way_up(pod),
             other => other,
         };
         if !matches!(kind, OperationKind::Stop | OperationKind::Delete) {
@@ -196,18 +198,27 @@ impl State {
 
     fn ended_well(&mut self, now: Now, id: &PodId, kind: OperationKind, configured: bool) {
         let Some(pod) = self.pod_mut(id) else { return };
-        let record = &mut pod.record;
-        record.failure = None;
+        let stopped = kind == OperationKind::Stop;
+        // A creation that failed while the stop waited for its end is as it was.
+        let failure = pod.record.failure.as_ref().map(|failure| failure.kind);
+        let never_made = stopped && failure == Some(OperationKind::Create);
+        if !never_made {
+            pod.record.failure = None;
+        }
         pod.fresh = false;
         if configured {
             // Only now: half-way, the old container may still come back.
             self.apply(id);
         }
-        let stopped = kind == OperationKind::Stop;
         if stopped && let Some(pod) = self.pod_mut(id) {
-            pod.record.attention = None;
+            pod.record.attention = pod.record.unfinished.map(|_| HALF_MADE.to_owned());
         }
-        self.set_phase(id, if stopped { PodPhase::Stopped } else { PodPhase::Running }, now.wall);
+        let phase = match stopped {
+            true if never_made => PodPhase::Failed,
+            true => PodPhase::Stopped,
+            false => PodPhase::Running,
+        };
+        self.set_phase(id, phase, now.wall);
         self.look(id);
     }
 
@@ -216,6 +227,7 @@ impl State {
         let Some(pod) = self.pod_mut(id) else { return };
         let (spec, revision) = (pod.record.spec.clone(), pod.record.spec_revision);
         pod.record.applied = Some(Applied { spec, revision });
+        pod.record.unfinished = None;
     }
 
     fn ended_badly(&mut self, now: Now, id: &PodId, kind: OperationKind, error: ApiError) {
@@ -225,6 +237,9 @@ impl State {
             self.lasting();
         }
         let Some(pod) = self.pod_mut(id) else { return };
+        if kind == OperationKind::Create {
+            pod.record.unfinished = None;
+        }
         let same = pod.record.failure.as_ref().filter(|failure| failure.kind == kind);
         let times = same.map_or(1, |failure| failure.times.saturating_add(1));
         let queued = pod.queued.is_some();
@@ -301,7 +316,7 @@ pub(crate) fn pending_change(record: &PodRecord) -> SpecDiff {
     diff(applied, &record.spec)
 }
 
-fn is_configured(step: &StepRecord) -> bool {
+pub(crate) fn is_configured(step: &StepRecord) -> bool {
     step.step == Step::ApplyConfig { services: true }
         && step.status == StepStatus::Succeeded
         && !step.undo
@@ -347,11 +362,11 @@ fn steps(
     if kind == OperationKind::Start && up && keeps && left_over && change.is_empty() {
         return vec![Step::RemovePrevious];
     }
-    if container.is_some() && !keeps {
+    if container.is_some() && (!keeps || is_half(pod, kind)) {
         steps.push(Step::RemoveContainer);
     }
     match kind {
-        OperationKind::Create => steps.extend(plan::create(pod, OldContainer::Never)),
+        OperationKind::Create => steps.extend(plan::create(pod, old_of(pod, seen))),
         OperationKind::Recreate => steps.extend(plan::create(pod, OldContainer::Absent)),
         _ => {
             match (keeps, aside) {

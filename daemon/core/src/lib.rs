@@ -39,6 +39,7 @@ pub mod settings;
 pub mod spec;
 mod state;
 mod step;
+mod unfinished;
 mod view;
 
 pub use state::{Changed, State};

@@ -134,14 +134,14 @@ impl State {
         if self.old_is_left(pod) {
             return self.tidy(now, id);
         }
+        let half = record.unfinished.is_some();
         let renamed = pod.observed.as_ref().is_some_and(|seen| seen.stray().is_some());
         let kind = match record.desired {
-            Desired::Running if renamed && state == Some(ContainerState::Running) => {
+            Desired::Running if renamed && !half && state == Some(ContainerState::Running) => {
                 OperationKind::Start
             }
-            Desired::Running if create_failed || state == Some(ContainerState::Running) => {
-                return false;
-            }
+            Desired::Running if create_failed => return false,
+            Desired::Running if state == Some(ContainerState::Running) && !half => return false,
             Desired::Running => self.way_up(pod),
             Desired::Stopped if state.is_some_and(ContainerState::is_up) => OperationKind::Stop,
             _ => return false,
@@ -224,7 +224,9 @@ impl State {
         let keeps = pod.container().is_some_and(|c| c.state.has_run());
         let aside = seen.is_some_and(|seen| seen.previous.is_some());
         let work = seen.is_some_and(|seen| !seen.volumes.is_empty());
-        if keeps || aside {
+        if let Some(unfinished) = pod.record.unfinished {
+            unfinished.kind
+        } else if keeps || aside {
             OperationKind::Start
         } else if pod.record.applied.is_none() && !work {
             OperationKind::Create

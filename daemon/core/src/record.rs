@@ -115,8 +115,21 @@ pub struct PodRecord {
     /// Counts its containers: part of the key of what runs once in each.
     #[serde(default)]
     pub generation: u32,
+    /// The making of its container that a stop broke off.
+    #[serde(default)]
+    pub unfinished: Option<Unfinished>,
     /// When it was accepted.
     pub created_at: Timestamp,
+}
+
+/// The making of a container that was broken off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unfinished {
+    /// What made it, and is to make it anew.
+    pub kind: OperationKind,
+    /// Whether the source directory is in the volumes by now, where the user may have
+    /// changed it.
+    pub copied: bool,
 }
 
 /// A spec in force.

@@ -67,6 +67,7 @@ impl State {
             image: None,
             runtime: None,
             generation: 0,
+            unfinished: None,
             created_at: now.wall,
         };
         let secrets = Secrets(record.spec.secret_values());

@@ -6,7 +6,7 @@ use crate::effect::Effect;
 use crate::engine::{EngineFailure, EngineOutcome, FailureClass};
 use crate::event::Now;
 use crate::operation::Extent;
-use crate::plan::{planned, planned_undo};
+use crate::plan::{self, planned, planned_undo};
 use crate::record::{Direction, OperationRecord, StepRecord};
 use crate::state::State;
 use crate::step::Step;
@@ -225,9 +225,11 @@ impl State {
         label: &str,
         error: ApiError,
     ) {
-        let resumed = self.pods.get(id).is_some_and(|pod| pod.resumed);
-        let extent = if resumed { Extent::All } else { Extent::Recorded };
+        let Some(pod) = self.pods.get(id) else { return };
+        let extent = if pod.resumed { Extent::All } else { Extent::Recorded };
+        let (half, seen) = (pod.record.unfinished.is_some(), pod.observed.clone());
         let Some(record) = self.operation_mut(operation) else { return };
+        let half = half && record.kind == OperationKind::Create;
         for step in &mut record.steps {
             if step.status == StepStatus::Planned {
                 step.status = StepStatus::Skipped;
@@ -235,7 +237,8 @@ impl State {
         }
         let text = format!("{} failed at \"{label}\": {}", record.kind.as_str(), error.chain());
         record.error = Some(error);
-        let undo = record.undo_steps(extent);
+        // What an earlier creation left half made is not on this one's record.
+        let undo = if half { plan::delete(seen.as_ref()) } else { record.undo_steps(extent) };
         record.direction = Direction::Undo;
         record.steps.extend(planned_undo(undo));
         let revert = record.revert.take();
@@ -253,6 +256,7 @@ impl State {
 
     /// Ends an operation whose place a later one takes.
     pub(crate) fn cancelled(&mut self, now: Now, id: &PodId, operation: &OperationId) {
+        self.leave_half(id, operation);
         self.supersede(now, operation);
         self.clear_timer(id);
         if let Some(pod) = self.pod_mut(id) {
@@ -299,9 +303,10 @@ impl State {
         let Some(active) = get(pod.active.as_ref()) else { return false };
         match get(pod.queued.as_ref()).map(|queued| queued.kind) {
             Some(OperationKind::Delete) => active.kind != OperationKind::Delete,
-            // Half of a new container, or of the way back to the old one, is neither.
+            // Half of the way back to an old container is neither.
             Some(OperationKind::Stop) => {
-                !OperationRecord::recreates(active) && active.direction != Direction::Undo
+                let up = !active.recreates() && active.direction != Direction::Undo;
+                up || active.may_be_left_half()
             }
             _ => false,
         }

@@ -261,6 +261,12 @@ fn home(user: &str) -> String {
     if user == "root" { "/root".to_owned() } else { format!("/home/{user}") }
 }
 
+/// Returns whether the working directory is on one of the pod's volumes.
+pub(crate) fn outlives_container(pod: &PodRecord) -> bool {
+    let (dir, home) = (working_dir(pod), home(&user(pod)));
+    ["/workspace", &home].iter().any(|volume| std::path::Path::new(&dir).starts_with(volume))
+}
+
 fn limits(pod: &PodRecord) -> ContainerLimits {
     let limits = pod.spec.limits();
     ContainerLimits {

@@ -1,6 +1,7 @@
 //! When nothing is in the way any more: everything comes to rest, and is then
 //! as it was wanted.
 
+use super::engine::Container;
 use super::world::{Ending, World};
 use pinacle_core::engine::{ContainerState, LABEL_OWNER, LABEL_POD};
 use pinacle_core::record::PodRecord;
@@ -128,9 +129,19 @@ impl World {
                 if !volumes.iter().all(|volume| engine.volumes.contains_key(volume)) {
                     return Err("it runs without its volumes".to_owned());
                 }
+                if !container.is_none_or(|c| self.is_installed(record, c)) {
+                    return Err("it runs and was never installed".to_owned());
+                }
                 self.check_config(record, container.and_then(|c| c.config.as_ref()))
             }
         }
+    }
+
+    /// Returns whether the spec's install has run in the container, as far as the record knows.
+    fn is_installed(&self, record: &PodRecord, container: &Container) -> bool {
+        let Some(applied) = &record.applied else { return self.left_over.contains(&record.id) };
+        let ran = container.runs.iter().any(|key| key.starts_with("install-"));
+        applied.spec.install.is_none() || ran || self.left_over.contains(&record.id)
     }
 
     /// What the record says is in force is what the container was given.
@@ -140,8 +151,8 @@ impl World {
         config: Option<&(u64, String)>,
     ) -> Result<(), String> {
         let Some(applied) = &record.applied else { return Ok(()) };
+        let lost = self.left_over.contains(&record.id);
         let Some((_, text)) = config else {
-            let lost = self.left_over.contains(&record.id);
             return if lost { Ok(()) } else { Err("it was never configured".to_owned()) };
         };
         let given = super::specs::spec(text);
