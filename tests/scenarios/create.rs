@@ -1,6 +1,7 @@
 //! From a spec to a pod that answers by hostname.
 
-use crate::{PLAIN, daemon, id, port};
+use crate::{PLAIN, PROGRAMS, daemon, id, port};
+use pinacle_tests::daemon::Daemon;
 use pinacle_tests::engine;
 use pinacle_tests::http;
 use pinacle_tests::wait::eventually;
@@ -146,4 +147,29 @@ fn install_hooks_env_and_files_reach_the_pod_and_no_secret_the_journal() {
         .output()
         .expect("grep runs");
     assert_eq!(String::from_utf8_lossy(&traces.stdout), "");
+}
+
+#[test]
+fn who_finds_no_port_hears_who_has_them_and_what_to_widen() {
+    let mut daemon = Daemon::prepare(PROGRAMS, "");
+    let config = daemon.state().join("config.toml");
+    let text = std::fs::read_to_string(&config).expect("settings");
+    let first = text.lines().find_map(|line| line.strip_prefix("first = ")).expect("a range");
+    let last = text.lines().find(|line| line.starts_with("last = ")).expect("a range");
+    std::fs::write(&config, text.replace(last, &format!("last = {first}"))).expect("written");
+    daemon.spawn();
+    let dir = daemon.project("only", PLAIN);
+    let dir = dir.to_str().expect("UTF-8");
+    daemon.ok(&["create", dir, "--name", "only", "--no-wait"]);
+    eventually("the host was looked at", || {
+        let shown = daemon.show("only");
+        if shown["pod"]["port"].is_null() { Err(shown) } else { Ok(()) }
+    });
+    let refused = daemon.run(&["create", dir, "--name", "second", "--no-wait"]);
+    assert_eq!(refused.code, 6, "{refused:#?}");
+    let said = refused.stderr;
+    let share = format!("of 1 from {first} to {first}, pods in the list hold 1");
+    assert!(said.contains(&share), "{said}");
+    assert!(said.contains("widen `first` and `last` of `[ports]`"), "{said}");
+    daemon.ok(&["rm", "only", "--yes"]);
 }

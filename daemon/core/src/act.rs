@@ -3,7 +3,6 @@
 use crate::event::{Action, Now};
 use crate::record::Direction;
 use crate::request::{busy, no_such_pod};
-use crate::setback::exhausted;
 use crate::state::State;
 use pinacle_protocol::{
     Accepted, ApiError, Desired, ErrorKind, OperationId, OperationKind, PodId, PodPhase, RequestId,
@@ -82,7 +81,7 @@ impl State {
         }
         if self.host_ready(&host) {
             // Better said now than as an operation that fails.
-            self.reserve(id, now.mono_ms).map_err(exhausted)?;
+            self.reserve(id, now.mono_ms)?;
         }
         self.want(id, Desired::Running);
         if let Some(pod) = self.pod_mut(id) {

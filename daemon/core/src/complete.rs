@@ -5,7 +5,7 @@ use crate::engine::ObservedPod;
 use crate::event::Now;
 use crate::plan::{self, OldContainer};
 use crate::record::{Applied, Direction, Failure, OperationRecord, PodRecord, Revert, StepRecord};
-use crate::setback::{exhausted, is_config_undo};
+use crate::setback::is_config_undo;
 use crate::spec::{SpecDiff, diff};
 use crate::state::{KEPT_PER_POD, State};
 use crate::step::Step;
@@ -107,7 +107,7 @@ impl State {
         };
         if !matches!(kind, OperationKind::Stop | OperationKind::Delete) {
             self.take_back_place(id)?;
-            self.reserve(id, now.mono_ms).map_err(exhausted)?;
+            self.reserve(id, now.mono_ms)?;
         }
         let Some(pod) = self.pod_mut(id) else { return Ok(()) };
         let change = pending_change(&pod.record);

@@ -8,6 +8,7 @@ use crate::held::Held;
 use crate::settings::{Settings, overlaps};
 use pinacle_protocol::{ApiError, HostId, HostPort, HostStatus, HostView, PodId, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::Ipv4Addr;
 
 /// How long a port that another program held is left alone, in milliseconds.
 const PORT_BLOCK_MS: u64 = 10 * 60 * 1000;
@@ -76,14 +77,29 @@ impl Host {
         self.error = error;
     }
 
-    /// Returns the lowest port that nothing is known to use.
-    pub(crate) fn free_port(&mut self, settings: &Settings, mono_ms: u64) -> Option<HostPort> {
+    /// Returns the ports of pods that are not in the list.
+    pub(crate) fn foreign_ports(&self) -> BTreeSet<HostPort> {
         let ports = |pod: &ObservedPod| {
             let containers = [pod.container.as_ref(), pod.previous.as_ref()];
             let set = containers.map(|container| container.and_then(|c| c.port));
             [set[0], set[1], pod.labels.port]
         };
-        let foreign: BTreeSet<HostPort> = self.foreign.values().flat_map(ports).flatten().collect();
+        self.foreign.values().flat_map(ports).flatten().collect()
+    }
+
+    /// Returns the ranges of pods that are not in the list.
+    pub(crate) fn foreign_subnets(&self) -> BTreeSet<Subnet> {
+        self.foreign.values().filter_map(|pod| pod.network).collect()
+    }
+
+    /// Returns the ranges that the host itself uses.
+    pub(crate) fn routes(&self) -> &[(Ipv4Addr, u8)] {
+        self.facts.as_ref().map_or(&[], |facts| &facts.routes)
+    }
+
+    /// Returns the lowest port that nothing is known to use.
+    pub(crate) fn free_port(&mut self, settings: &Settings, mono_ms: u64) -> Option<HostPort> {
+        let foreign = self.foreign_ports();
         let (first, last) = (*settings.ports.start(), *settings.ports.end());
         let from = |low: Option<HostPort>| {
             (low.map_or(first, |low| low.0.max(first))..=last).map(HostPort)
@@ -96,7 +112,7 @@ impl Host {
 
     /// Returns the lowest range that nothing is known to use.
     pub(crate) fn free_subnet(&mut self, settings: &Settings, mono_ms: u64) -> Option<Subnet> {
-        let foreign: BTreeSet<Subnet> = self.foreign.values().filter_map(|p| p.network).collect();
+        let foreign = self.foreign_subnets();
         let routes = self.facts.as_ref().map_or(&[][..], |facts| &facts.routes);
         let blocked = &self.blocked_subnets;
         self.used_subnets.lowest_free(
@@ -124,6 +140,11 @@ impl Host {
     pub(crate) fn block_subnet(&mut self, subnet: Subnet, mono_ms: u64) {
         self.blocked_subnets.retain(|_, until| *until > mono_ms);
         self.blocked_subnets.insert(subnet, mono_ms.saturating_add(PORT_BLOCK_MS));
+    }
+
+    /// Returns whether something else was lately found to hold the range.
+    pub(crate) fn is_subnet_blocked(&self, subnet: Subnet, mono_ms: u64) -> bool {
+        self.blocked_subnets.get(&subnet).is_some_and(|until| *until > mono_ms)
     }
 
     pub(crate) fn view(&self) -> HostView {

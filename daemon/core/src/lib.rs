@@ -19,6 +19,7 @@ mod complete;
 pub mod effect;
 pub mod engine;
 pub mod event;
+mod exhausted;
 mod handle;
 mod held;
 mod host;

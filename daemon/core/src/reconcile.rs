@@ -8,9 +8,8 @@ use crate::engine::{ContainerState, ObservedContainer};
 use crate::event::Now;
 use crate::plan::{self, planned_undo};
 use crate::record::{Direction, Failure};
-use crate::setback::exhausted;
 use crate::state::{Pod, State};
-use pinacle_protocol::{Desired, OperationKind, PodId, PodPhase};
+use pinacle_protocol::{ApiError, Desired, OperationKind, PodId, PodPhase};
 
 /// A container that ends sooner than this after its start, in milliseconds, is
 /// started again with growing pauses.
@@ -147,9 +146,9 @@ impl State {
             _ => return false,
         };
         if kind != OperationKind::Stop
-            && let Err(what) = self.reserve(id, now.mono_ms)
+            && let Err(error) = self.reserve(id, now.mono_ms)
         {
-            self.no_room(now, id, what);
+            self.no_room(now, id, &error);
             return false;
         }
         self.begin(now, id, kind, None);
@@ -205,8 +204,8 @@ impl State {
         self.note(id, "something of its failed creation came back, and is removed");
     }
 
-    fn no_room(&mut self, now: Now, id: &PodId, what: &str) {
-        let text = exhausted(what).chain();
+    fn no_room(&mut self, now: Now, id: &PodId, error: &ApiError) {
+        let text = error.chain();
         if let Some(pod) = self.pods.get(id)
             && pod.record.attention.as_ref() != Some(&text)
         {

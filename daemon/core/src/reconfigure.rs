@@ -4,7 +4,6 @@ use crate::effect::{Effect, Secrets};
 use crate::event::{LossConsent, Now, ReconfigureRequest, SlugChoice};
 use crate::record::{PodRecord, Revert};
 use crate::request::{busy, no_such_pod};
-use crate::setback::exhausted;
 use crate::spec::diff;
 use crate::state::State;
 use pinacle_protocol::{
@@ -67,7 +66,7 @@ impl State {
         let request = change.request_id.clone();
         let revert = self.pods.get(&id).map(|pod| revert(&pod.record));
         if failed_create {
-            self.reserve(&id, now.mono_ms).map_err(exhausted)?;
+            self.reserve(&id, now.mono_ms)?;
         }
         if let Err(error) = self.store_spec(&id, change) {
             if failed_create {

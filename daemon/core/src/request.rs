@@ -4,7 +4,6 @@
 use crate::effect::{Effect, Secrets};
 use crate::event::{CreateRequest, Now, ReplyToken, Request, SlugChoice};
 use crate::record::PodRecord;
-use crate::setback::exhausted;
 use crate::state::State;
 use pinacle_protocol::{
     Accepted, ApiError, Desired, ErrorKind, HostId, OperationKind, PodId, PodPhase, Revision, Slug,
@@ -78,12 +77,12 @@ impl State {
             pod.fresh = true;
         }
         // What a host that was not looked at yet has in use is known when its turn comes.
-        if ready && let Err(what) = self.reserve(&id, now.mono_ms) {
+        if ready && let Err(error) = self.reserve(&id, now.mono_ms) {
             self.remove_pod(&id);
             self.dirty.clear();
             self.changed.pods.remove(&id);
             self.effects.clear();
-            return Err(exhausted(what));
+            return Err(error);
         }
         self.effects.push(Effect::SetSecrets { pod: id.clone(), values: secrets });
         let operation = self.begin(now, &id, OperationKind::Create, Some(create.request_id));

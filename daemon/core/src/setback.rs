@@ -153,8 +153,8 @@ impl State {
             return;
         }
         self.release_port(id);
-        if let Err(what) = self.reserve(id, now.mono_ms) {
-            self.turn_round(id, operation, "taking the next port", exhausted(what));
+        if let Err(error) = self.reserve(id, now.mono_ms) {
+            self.turn_round(id, operation, "taking the next port", error);
         }
     }
 
@@ -191,8 +191,8 @@ impl State {
             }
             self.note(id, format!("subnet {subnet} is in use on the host; taking the next one"));
         }
-        if let Err(what) = self.reserve(id, now.mono_ms) {
-            let error = exhausted(what).cause(error.chain());
+        if let Err(none_left) = self.reserve(id, now.mono_ms) {
+            let error = none_left.cause(error.chain());
             return self.step_failed(now, id, operation, index, error);
         }
         self.fresh_tries(id);
@@ -327,10 +327,4 @@ fn may_be_left(step: &Step, class: FailureClass) -> bool {
         Step::PutBack => class == FailureClass::Missing,
         _ => false,
     }
-}
-
-/// Returns the error for a pool that has nothing left.
-pub(crate) fn exhausted(what: &str) -> ApiError {
-    ApiError::new(ErrorKind::Exhausted, format!("no free {what} is left on the host"))
-        .hint("delete a pod you no longer need, or widen the range in the daemon's settings")
 }

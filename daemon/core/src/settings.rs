@@ -59,6 +59,12 @@ impl SubnetPool {
     }
 }
 
+impl std::fmt::Display for SubnetPool {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}/{}", Ipv4Addr::from(self.base), 24 - self.count.ilog2())
+    }
+}
+
 /// Returns whether a /24 and a range of the host share an address.
 pub(crate) fn overlaps(subnet: Subnet, (network, prefix): (Ipv4Addr, u8)) -> bool {
     let bits = u32::from(prefix.min(24));

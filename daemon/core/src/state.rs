@@ -10,7 +10,8 @@ use crate::host::Host;
 use crate::record::{Change, Durability, OperationRecord, PodRecord, Record, RecordKey};
 use crate::settings::Settings;
 use pinacle_protocol::{
-    HostId, HostPort, HostStatus, OperationId, PodId, PodPhase, RequestId, Slug, Timestamp,
+    ApiError, HostId, HostPort, HostStatus, OperationId, PodId, PodPhase, RequestId, Slug,
+    Timestamp,
 };
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -215,18 +216,24 @@ impl State {
     ///
     /// # Errors
     ///
-    /// What ran out.
-    pub(crate) fn reserve(&mut self, id: &PodId, mono_ms: u64) -> Result<(), &'static str> {
+    /// What ran out, and who has it.
+    pub(crate) fn reserve(&mut self, id: &PodId, mono_ms: u64) -> Result<(), ApiError> {
         let Some(pod) = self.pods.get(id) else { return Ok(()) };
         let (host, port, subnet) = (pod.record.host.clone(), pod.record.port, pod.record.subnet);
         let Some(host) = self.hosts.get_mut(&host) else { return Ok(()) };
         let port = match port {
             Some(port) => port,
-            None => host.free_port(&self.settings, mono_ms).ok_or("port")?,
+            None => match host.free_port(&self.settings, mono_ms) {
+                Some(port) => port,
+                None => return Err(host.no_port(&self.settings, mono_ms)),
+            },
         };
         let subnet = match subnet {
             Some(subnet) => subnet,
-            None => host.free_subnet(&self.settings, mono_ms).ok_or("subnet")?,
+            None => match host.free_subnet(&self.settings, mono_ms) {
+                Some(subnet) => subnet,
+                None => return Err(host.no_subnet(&self.settings, mono_ms)),
+            },
         };
         host.used_ports.insert(port);
         host.used_subnets.insert(subnet);
