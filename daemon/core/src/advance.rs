@@ -269,7 +269,7 @@ impl State {
             Err(failure) => self.call_failed(now, &id, &ticket.operation, index, failure),
         }
         if self.pods.get(&id).is_some_and(|pod| pod.cancelling) {
-            self.cancelled(now, &id, &ticket.operation);
+            self.break_off(now, &id, &ticket.operation);
         }
         self.advance(now, &id);
     }

@@ -254,6 +254,21 @@ impl State {
         self.note(id, text);
     }
 
+    /// Ends an operation that is to be broken off. One that has failed at that very moment is
+    /// on its way back, for whose end all but a deletion wait.
+    pub(crate) fn break_off(&mut self, now: Now, id: &PodId, operation: &OperationId) {
+        let queued = self.pods.get(id).and_then(|pod| pod.queued.as_ref());
+        let queued = queued.and_then(|queued| self.operations.get(queued));
+        let deleted = queued.is_some_and(|queued| queued.kind == OperationKind::Delete);
+        let back = self.operations.get(operation).map(|record| record.direction);
+        if deleted || back != Some(Direction::Undo) {
+            return self.cancelled(now, id, operation);
+        }
+        if let Some(pod) = self.pod_memory(id) {
+            pod.cancelling = false;
+        }
+    }
+
     /// Ends an operation whose place a later one takes.
     pub(crate) fn cancelled(&mut self, now: Now, id: &PodId, operation: &OperationId) {
         self.leave_half(id, operation);

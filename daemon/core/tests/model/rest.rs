@@ -139,9 +139,11 @@ impl World {
 
     /// Returns whether the spec's install has run in the container, as far as the record knows.
     fn is_installed(&self, record: &PodRecord, container: &Container) -> bool {
-        let Some(applied) = &record.applied else { return self.left_over.contains(&record.id) };
+        // One that was adopted was as far as its own daemon had come.
+        let found = self.left_over.contains(&record.id) || record.owner.as_str() != self.owner();
         let ran = container.runs.iter().any(|key| key.starts_with("install-"));
-        applied.spec.install.is_none() || ran || self.left_over.contains(&record.id)
+        let installs = record.applied.as_ref().map(|applied| applied.spec.install.is_some());
+        found || ran || installs == Some(false)
     }
 
     /// What the record says is in force is what the container was given.
