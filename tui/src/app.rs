@@ -201,17 +201,48 @@ pub async fn drive<F: Front>(drive: Drive<'_, F>) -> io::Result<Model> {
             cmds.extend(step(&mut model, &recorder, Msg::Tick(now)));
         }
         cmds.extend(step(&mut model, &recorder, msg));
-        let mut cmds = std::collections::VecDeque::from(cmds);
-        while let Some(cmd) = cmds.pop_front() {
-            if cmd == Cmd::Quit {
+        match obey(front, &mut model, &mut effects, &recorder, cmds).await? {
+            Obeyed::Quit => {
+                keep_text(&mut model, &mut effects);
                 return Ok(model);
             }
-            if let Some(msg) = perform(front, &mut effects, &recorder, cmd).await? {
-                urgent = true;
-                cmds.extend(step(&mut model, &recorder, msg));
-            }
+            Obeyed::Answered => urgent = true,
+            Obeyed::Begun => {}
         }
     }
+}
+
+/// What came of commands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Obeyed {
+    /// They are carried out beside the loop.
+    Begun,
+    /// Some were answered at once: there is something to be seen.
+    Answered,
+    /// The user leaves.
+    Quit,
+}
+
+/// Carries commands out, and those that come of their answers.
+async fn obey<F: Front>(
+    front: &mut F,
+    model: &mut Model,
+    effects: &mut Effects,
+    recorder: &Arc<Mutex<Recorder>>,
+    cmds: Vec<Cmd>,
+) -> io::Result<Obeyed> {
+    let mut obeyed = Obeyed::Begun;
+    let mut cmds = std::collections::VecDeque::from(cmds);
+    while let Some(cmd) = cmds.pop_front() {
+        if cmd == Cmd::Quit {
+            return Ok(Obeyed::Quit);
+        }
+        if let Some(msg) = perform(front, effects, recorder, cmd).await? {
+            obeyed = Obeyed::Answered;
+            cmds.extend(step(model, recorder, msg));
+        }
+    }
+    Ok(obeyed)
 }
 
 /// Signals that concern the full screen.

@@ -90,7 +90,7 @@ pub enum Cmd {
     /// Open an address of a pod.
     OpenUrl(PodId, String),
     /// Put text on the clipboard; the word says what it is.
-    Copy(&'static str, String),
+    Copy(String, String),
     /// Read a pod's whole journal and write it to a file.
     Save {
         /// Whose.

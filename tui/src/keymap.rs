@@ -34,11 +34,13 @@ pub enum Context {
     Editor,
     /// In the findings about a host.
     Doctor,
+    /// In dialogs above all of them.
+    Dialog,
 }
 
 impl Context {
     /// Every context, in the order of the help.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Global,
         Self::Move,
         Self::OnPod,
@@ -48,6 +50,7 @@ impl Context {
         Self::Output,
         Self::Editor,
         Self::Doctor,
+        Self::Dialog,
     ];
 
     /// Returns the name of its section in `keys.toml`.
@@ -62,6 +65,7 @@ impl Context {
             Self::Output => "output",
             Self::Editor => "editor",
             Self::Doctor => "doctor",
+            Self::Dialog => "dialog",
         }
     }
 
@@ -77,6 +81,7 @@ impl Context {
             Self::Output => "Output of a process",
             Self::Editor => "Spec editor",
             Self::Doctor => "Host check",
+            Self::Dialog => "Dialogs",
         }
     }
 }
@@ -134,11 +139,19 @@ pub enum Action {
     Wrap,
     Apply,
     Preview,
+    PreviewUp,
+    PreviewDown,
+    PreviewPageUp,
+    PreviewPageDown,
     External,
     NextFinding,
     Reload,
     Recheck,
     NextHost,
+    Accept,
+    Close,
+    Yes,
+    No,
 }
 
 /// One row of the table.
@@ -201,10 +214,40 @@ impl Keymap {
         })
     }
 
+    /// Returns what a key does where text is typed: its own keys, and of those that hold
+    /// everywhere the ones that neither type nor edit. There is no way to lose text.
+    pub fn action_in_text(&self, key: Key) -> Option<Action> {
+        let global = || match self.action(&[Context::Global], key)? {
+            _ if key.typed().is_some() => None,
+            action @ (Action::Back | Action::Suspend) => Some(action),
+            Action::Quit => Some(Action::Back),
+            action => Some(action).filter(|_| !key.ctrl),
+        };
+        self.action(&[Context::Editor], key).or_else(global)
+    }
+
+    /// Returns the first key of an action that does it where text is typed; empty when
+    /// there is none.
+    pub fn shown_in_text(&self, action: Action) -> String {
+        let of = |row: Action| {
+            let (_, keys) = self.rows().find(|(r, _)| r.action == row)?;
+            keys.iter().find(|key| self.action_in_text(**key) == Some(action))
+        };
+        of(action).or_else(|| of(Action::Quit)).map(Key::to_string).unwrap_or_default()
+    }
+
     /// Returns the first key of an action, as it is written; empty when it has none.
     pub fn shown(&self, action: Action) -> String {
         let row = self.rows().find(|(row, _)| row.action == action);
         row.and_then(|(_, keys)| keys.first()).map(Key::to_string).unwrap_or_default()
+    }
+
+    /// Returns what `text` makes of the first key of an action; nothing when it has none.
+    pub fn told(&self, action: Action, text: impl FnOnce(&str) -> String) -> String {
+        match self.shown(action) {
+            key if key.is_empty() => key,
+            key => text(&key),
+        }
     }
 
     /// Returns the hints for these contexts.

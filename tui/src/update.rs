@@ -11,9 +11,9 @@ mod mouse;
 
 use crate::cmd::Cmd;
 use crate::journal::{Direction, Search};
+use crate::keymap::Action;
 use crate::model::{Link, Model, Screen};
 use crate::msg::{Focus, Msg};
-use crate::screens::editor::text_extent;
 use crate::theme::Role;
 use crate::view::{journal_extent, list_rows, screen_area};
 use pinacle_protocol::{PodId, Timestamp};
@@ -49,7 +49,12 @@ pub fn update(model: &mut Model, msg: Msg) -> Vec<Cmd> {
             Vec::new()
         }
         Msg::Resized(columns, rows) => {
+            let before = journal_extent(model.size);
             model.size = (columns, rows);
+            let now = journal_extent(model.size);
+            if let Some(Screen::Pod(pod)) = model.screens.last_mut() {
+                pod.keep_hit(before, now);
+            }
             Vec::new()
         }
         Msg::Focus(focus) => {
@@ -140,10 +145,10 @@ fn settle(model: &mut Model, cmds: &mut Vec<Cmd>) {
         model.asked_host = true;
         cmds.push(Cmd::CheckHost { host: model.first_host(), fresh: false });
     }
+    layers::settle(model);
     match model.screens.last_mut() {
         Some(Screen::Editor(editor)) => {
-            let (columns, rows) = text_extent(editor, screen_area(size));
-            editor.settle(columns, rows);
+            editor.settle(screen_area(size));
         }
         Some(Screen::Pod(_)) => settle_journal(model, cmds),
         _ => {}
@@ -179,7 +184,8 @@ fn search(model: &mut Model, direction: Direction) {
     let extent = journal_extent(model.size);
     let Some(Screen::Pod(pod)) = model.screens.last_mut() else { return };
     if pod.pattern.is_none() {
-        model.say(Role::Warning, "nothing is searched for yet; / begins");
+        let begins = model.setting.keymap.told(Action::Search, |key| format!("; {key} begins"));
+        model.say(Role::Warning, format!("nothing is searched for yet{begins}"));
         return;
     }
     let from = pod.search_from(direction, extent);

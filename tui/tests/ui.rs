@@ -10,6 +10,8 @@ mod keys;
 mod looks;
 mod mouse;
 mod play;
+mod preview;
+mod rebound;
 mod stage;
 mod states;
 mod storm;

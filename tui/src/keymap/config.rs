@@ -1,6 +1,6 @@
 //! `keys.toml`: keys bound anew. All that is wrong is found at once.
 
-use super::{Binding, Context, Key, Keymap, TABLE};
+use super::{Action, Binding, Context, Key, Keymap, TABLE};
 use crate::msg::Pointer;
 use std::collections::BTreeMap;
 
@@ -40,9 +40,11 @@ pub enum KeysError {
     },
     /// A key that would be typed as text.
     #[error(
-        "keys.toml: {key} types text, so {action} in [editor] cannot have it; add ctrl- or alt-"
+        "keys.toml: {key} types text, so {action} in [{section}] cannot have it; add ctrl- or alt-"
     )]
     Types {
+        /// The section.
+        section: &'static str,
         /// The key.
         key: Key,
         /// The action.
@@ -58,6 +60,19 @@ pub enum KeysError {
         /// The other.
         second: &'static str,
     },
+    /// An action that has to have a key.
+    #[error("keys.toml: {action} in [{section}] needs a key: nothing else does it")]
+    Needed {
+        /// The section.
+        section: &'static str,
+        /// The action.
+        action: &'static str,
+    },
+    /// No key leads out of the editor.
+    #[error(
+        "keys.toml: back in [global] needs a key that types no text: nothing else leaves the editor"
+    )]
+    NoWayBack,
 }
 
 #[derive(serde::Deserialize)]
@@ -98,6 +113,7 @@ pub fn read(text: &str) -> Result<Keymap, Vec<KeysError>> {
         }
     }
     clashes(&keymap, &mut errors);
+    needs(&keymap, &mut errors);
     if errors.is_empty() { Ok(keymap) } else { Err(errors) }
 }
 
@@ -124,8 +140,8 @@ fn rebind(
     let mut keys = Vec::new();
     for word in words {
         match word.parse::<Key>() {
-            Ok(key) if context == Context::Editor && key.typed().is_some() => {
-                errors.push(KeysError::Types { key, action });
+            Ok(key) if is_for_text(&TABLE[at]) && key.typed().is_some() => {
+                errors.push(KeysError::Types { section: context.name(), key, action });
             }
             Ok(key) => keys.push(key),
             Err(error) => {
@@ -137,19 +153,36 @@ fn rebind(
     keymap.keys[at] = keys;
 }
 
+/// Returns whether it is for where text is typed.
+fn is_for_text(row: &Binding) -> bool {
+    row.context == Context::Editor || matches!(row.action, Action::Accept | Action::Close)
+}
+
+/// Nobody is to be locked into a place.
+fn needs(keymap: &Keymap, errors: &mut Vec<KeysError>) {
+    for (row, keys) in keymap.rows() {
+        if row.context == Context::Dialog && keys.is_empty() {
+            errors.push(KeysError::Needed { section: row.context.name(), action: row.name });
+        }
+    }
+    if keymap.shown_in_text(Action::Back).is_empty() {
+        errors.push(KeysError::NoWayBack);
+    }
+}
+
 /// Returns whether two contexts hold at the same time.
 fn meet(a: Context, b: Context) -> bool {
-    use Context::{Details, Doctor, Editor, Global, Journal, Move, OnPod, Output, Pods};
+    use Context::{Details, Dialog, Doctor, Global, Journal, Move, OnPod, Output, Pods};
     let together = |a, b| {
         matches!(
             (a, b),
-            (Global, _)
-                | (Move, OnPod | Pods | Journal | Details | Output | Doctor)
+            (Global, OnPod | Pods | Journal | Details | Output | Doctor | Move)
+                | (Move, OnPod | Pods | Journal | Details | Output | Doctor | Dialog)
                 | (OnPod, Pods | Journal | Details)
         )
     };
-    // Where text is typed, its own keys go before those that hold everywhere.
-    a == b || ((together(a, b) || together(b, a)) && a != Editor && b != Editor)
+    // Where text is typed, its own keys go before those that hold everywhere, as in dialogs.
+    a == b || together(a, b) || together(b, a)
 }
 
 fn clashes(keymap: &Keymap, errors: &mut Vec<KeysError>) {

@@ -14,7 +14,7 @@ const fn row(
 }
 
 use Action as A;
-use Context::{Details, Doctor, Editor, Global, Journal, Move, OnPod, Output, Pods};
+use Context::{Details, Dialog, Doctor, Editor, Global, Journal, Move, OnPod, Output, Pods};
 
 /// Every action with its keys, in the order of the help.
 pub const TABLE: &[Binding] = &[
@@ -151,6 +151,24 @@ pub const TABLE: &[Binding] = &[
         Some("preview"),
         "show or hide the plan, or the effective spec",
     ),
+    row(Editor, A::PreviewDown, "preview_down", &["alt-down"], None, "scroll the preview down"),
+    row(Editor, A::PreviewUp, "preview_up", &["alt-up"], None, "scroll the preview up"),
+    row(
+        Editor,
+        A::PreviewPageDown,
+        "preview_page_down",
+        &["alt-pagedown"],
+        None,
+        "scroll the preview down by a page",
+    ),
+    row(
+        Editor,
+        A::PreviewPageUp,
+        "preview_page_up",
+        &["alt-pageup"],
+        None,
+        "scroll the preview up by a page",
+    ),
     row(
         Editor,
         A::NextFinding,
@@ -184,4 +202,8 @@ pub const TABLE: &[Binding] = &[
         Some("next host"),
         "the findings of the next host",
     ),
+    row(Dialog, A::Accept, "accept", &["enter"], None, "take what is typed or chosen"),
+    row(Dialog, A::Close, "close", &["esc", "ctrl-c"], None, "close; nothing is done"),
+    row(Dialog, A::Yes, "yes", &["y", "Y"], None, "yes, where no word is asked for"),
+    row(Dialog, A::No, "no", &["n", "N", "q"], None, "no, where no word is asked for"),
 ];

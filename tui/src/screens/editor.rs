@@ -1,10 +1,12 @@
 //! The spec of a pod, or of one to be made, being edited.
 
+mod beside;
 mod diff;
 mod view;
 
+pub use beside::plan_lines;
 pub use diff::{Change, lines as line_changes};
-pub use view::{plan_lines, text_extent, view};
+pub use view::{text_extent, view};
 
 use crate::keymap::{Code, Key};
 use crate::msg::Source;
@@ -72,6 +74,8 @@ pub struct Editor {
     pub theirs: Option<(Revision, String)>,
     /// First line and column on the screen.
     pub scrolled: (usize, usize),
+    /// Lines scrolled away of what is shown beside the text.
+    pub beside: usize,
 }
 
 impl Editor {
@@ -97,6 +101,7 @@ impl Editor {
             stage: Stage::Editing,
             theirs: None,
             scrolled: (0, 0),
+            beside: 0,
         }
     }
 
@@ -192,6 +197,25 @@ impl Editor {
         (0..by.unsigned_abs()).for_each(|_| self.area.move_cursor(to));
     }
 
+    /// Scrolls what is beside the text, drawn in this area with it, by lines.
+    pub fn scroll_beside(&mut self, area: Rect, by: isize) {
+        let shown = view::preview_area(self, area);
+        if !shown.is_empty() {
+            let most = beside::hidden(self, shown);
+            self.beside = self.beside.saturating_add_signed(by).min(most);
+        }
+    }
+
+    /// Returns the rows of what is beside the text.
+    pub fn beside_rows(&self, area: Rect) -> usize {
+        usize::from(view::preview_area(self, area).height).saturating_sub(1)
+    }
+
+    /// Returns whether the mouse points at what is beside the text.
+    pub fn points_beside(&self, area: Rect, column: u16, row: u16) -> bool {
+        view::preview_area(self, area).contains((column, row).into())
+    }
+
     /// Puts the cursor where the mouse points.
     pub fn click(&mut self, area: Rect, column: u16, row: u16) {
         if let Some((row, column)) = view::place_at(self, area, column, row)
@@ -202,8 +226,11 @@ impl Editor {
         }
     }
 
-    /// Scrolls so that the cursor is in a part of so many columns and rows.
-    pub fn settle(&mut self, columns: usize, rows: usize) {
+    /// Scrolls so that the cursor is seen in this area, and what is beside the text as far
+    /// as there is any.
+    pub fn settle(&mut self, area: Rect) {
+        self.scroll_beside(area, 0);
+        let (columns, rows) = text_extent(self, area);
         let at = self.area.cursor();
         let (row, column) = (at.0, at.1);
         let (top, left) = self.scrolled;

@@ -295,11 +295,45 @@ impl Pod {
         Some(found)
     }
 
-    /// Scrolls so that a line is seen, and stands still there.
+    /// Returns whether a line is seen, from its first row to its last or as far as it fits.
+    fn shows(&self, line: u64, extent: Extent) -> bool {
+        let mut next = self.journal.shown_from(self.top(extent));
+        let mut used = 0;
+        while let Some(number) = next.filter(|number| *number <= line && used < extent.rows) {
+            used += self.height(number, extent);
+            if number == line {
+                return used <= extent.rows || self.top(extent) == line;
+            }
+            next = self.journal.shown_from(number + 1);
+        }
+        false
+    }
+
+    /// Keeps what was found on a screen that has another size now, if it was there before.
+    pub fn keep_hit(&mut self, before: Extent, now: Extent) {
+        let Some(hit) = self.hit.filter(|_| self.pattern.is_some()) else { return };
+        let moves = matches!(self.view, View::At { .. }) && self.shows(hit, before);
+        if moves && !self.shows(hit, now) {
+            let seen = self.view;
+            self.reveal(hit, now);
+            // It was not the user who scrolled: lines that came stay unseen.
+            if let (View::At { seen, .. }, View::At { seen: new, .. }) = (seen, &mut self.view) {
+                *new = seen;
+            }
+        }
+    }
+
+    /// Scrolls so that a line is seen with some lines above it, as far as there is room,
+    /// and stands still there.
     fn reveal(&mut self, line: u64, extent: Extent) {
-        let mut top = line;
+        let (mut top, mut used) = (line, self.height(line, extent));
         for _ in 0..ABOVE {
-            top = self.journal.shown_before(top).unwrap_or(top);
+            let Some(above) = self.journal.shown_before(top) else { break };
+            used += self.height(above, extent);
+            if used > extent.rows {
+                break;
+            }
+            top = above;
         }
         let seen = self.journal.len();
         self.view = View::At { top: top.min(self.last_top(extent)), seen };

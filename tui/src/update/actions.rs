@@ -43,10 +43,9 @@ pub(super) fn run(model: &mut Model, action: Action) -> Vec<Cmd> {
         | Action::Bottom => {
             step(model, action);
         }
-        Action::Start => return pod::act(model, Verb::Start),
-        Action::Stop => return pod::act(model, Verb::Stop),
-        Action::Restart => return pod::act(model, Verb::Restart),
-        Action::Delete => return pod::act(model, Verb::Delete),
+        Action::Start | Action::Stop | Action::Restart | Action::Delete => {
+            return pod::act(model, verb(action));
+        }
         Action::Shell | Action::OpenUrl | Action::CopyUrl | Action::Open | Action::Details => {
             return pod::go(model, action);
         }
@@ -61,21 +60,44 @@ pub(super) fn run(model: &mut Model, action: Action) -> Vec<Cmd> {
             let filter = LineInput::new(model.pods.filter.clone());
             model.layers.push(Layer::Prompt(Purpose::Filter, filter));
         }
-        Action::Mark => model.pods.mark(&model.world),
-        Action::MarkAll => model.pods.mark_all(&model.world),
-        Action::Group => model.pods.group(),
-        Action::SortNext => model.pods.sort_next(),
-        Action::SortReverse => model.pods.reverse(),
-        Action::Apply => return spec::apply(model),
-        Action::Preview | Action::NextFinding | Action::External | Action::Reload => {
-            return spec::other(model, action);
+        Action::Mark | Action::MarkAll | Action::Group | Action::SortNext | Action::SortReverse => {
+            arrange(model, action);
         }
+        Action::Apply => return spec::apply(model),
+        Action::Preview
+        | Action::PreviewUp
+        | Action::PreviewDown
+        | Action::PreviewPageUp
+        | Action::PreviewPageDown
+        | Action::NextFinding
+        | Action::External
+        | Action::Reload => return spec::other(model, action),
         Action::Recheck | Action::NextHost => return other_host(model, action),
         Action::NextMatch => search(model, Direction::Forward),
         Action::PreviousMatch => search(model, Direction::Backward),
         _ => return pod::journal(model, action),
     }
     Vec::new()
+}
+
+fn verb(action: Action) -> Verb {
+    match action {
+        Action::Stop => Verb::Stop,
+        Action::Restart => Verb::Restart,
+        Action::Delete => Verb::Delete,
+        _ => Verb::Start,
+    }
+}
+
+/// Marks, groups and sorts what the list shows.
+fn arrange(model: &mut Model, action: Action) {
+    match action {
+        Action::Mark => model.pods.mark(&model.world),
+        Action::MarkAll => model.pods.mark_all(&model.world),
+        Action::Group => model.pods.group(),
+        Action::SortNext => model.pods.sort_next(),
+        _ => model.pods.reverse(),
+    }
 }
 
 /// Carries out what was asked about.

@@ -4,6 +4,7 @@ use super::actions::{follow, propose};
 use super::details;
 use crate::cmd::Cmd;
 use crate::journal::{Missing, Piece};
+use crate::keymap::Action;
 use crate::model::{Link, Model, Screen};
 use crate::msg::{Feed, Msg, Source, Verb};
 use crate::screens::editor::{Change, Editor, Stage, Target, line_changes};
@@ -176,6 +177,8 @@ fn on_detail(model: &mut Model, id: &PodId, answer: Result<Box<PodDetail>, ApiEr
         return vec![Cmd::FindDraft(name)];
     }
     // Asked for because the spec was changed by somebody else.
+    let takes =
+        model.setting.keymap.told(Action::Reload, |key| format!(", where {key} takes theirs"));
     let Some(editor) = model.editor_mut() else { return Vec::new() };
     let mut lines = vec![(
         Role::Bad,
@@ -190,8 +193,7 @@ fn on_detail(model: &mut Model, id: &PodId, answer: Result<Box<PodDetail>, ApiEr
     }
     lines.push((
         Role::Plain,
-        "Yes puts yours in its place. No leaves you in the editor, where F5 takes theirs."
-            .to_owned(),
+        format!("Yes puts yours in its place. No leaves you in the editor{takes}."),
     ));
     editor.theirs = Some((detail.pod.spec_revision, detail.spec_text));
     model.layers.push(confirm("Put yours in place of theirs?", lines, Then::ApplyOver));
@@ -219,6 +221,7 @@ fn on_checked(model: &mut Model, serial: u64, report: Result<ConfigReport, ApiEr
 }
 
 fn on_planned(model: &mut Model, serial: u64, plan: Result<ConfigPlan, ApiError>) {
+    let reload = model.setting.keymap.shown(Action::Reload);
     let Some(editor) = model.editor_mut().filter(|e| e.serial == serial) else { return };
     let asks = editor.stage == Stage::Planning;
     let failed = plan.as_ref().err().cloned();
@@ -227,7 +230,7 @@ fn on_planned(model: &mut Model, serial: u64, plan: Result<ConfigPlan, ApiError>
     if !asks {
         return;
     }
-    let layer = propose(editor);
+    let layer = propose(editor, &reload);
     match (layer, failed) {
         (_, Some(error)) => refuse(model, &error),
         (Some(layer), None) => model.layers.push(layer),
@@ -302,10 +305,10 @@ fn on_source(model: &mut Model, answer: Result<Source, ApiError>) -> Vec<Cmd> {
     };
     model.toast = None;
     if !source.found {
-        model.say(
-            Role::Faint,
-            "there is no pinacle.yaml: this is the smallest one; ctrl-s makes the pod",
-        );
+        let makes =
+            model.setting.keymap.told(Action::Apply, |key| format!("; {key} makes the pod"));
+        let text = format!("there is no pinacle.yaml: this is the smallest one{makes}");
+        model.say(Role::Faint, text);
     }
     let (text, now) = (source.text.clone(), model.world.now);
     let editor = Editor::new(Target::New(Box::new(source)), &text, now);

@@ -2,7 +2,7 @@
 
 use super::{actions, layers};
 use crate::cmd::Cmd;
-use crate::keymap::{Action, Context, Key};
+use crate::keymap::Key;
 use crate::model::{Model, Screen};
 
 pub(super) fn on_key(model: &mut Model, key: Key) -> Vec<Cmd> {
@@ -11,17 +11,8 @@ pub(super) fn on_key(model: &mut Model, key: Key) -> Vec<Cmd> {
     }
     let types = matches!(model.screens.last(), Some(Screen::Editor(_)));
     if types {
-        let action = model.setting.keymap.action(&[Context::Editor], key);
-        let global = || {
-            let action = model.setting.keymap.action(&[Context::Global], key);
-            action.filter(|_| key.typed().is_none() && !key.ctrl || key.to_string() == "ctrl-z")
-        };
-        if let Some(action) = action.or_else(global) {
+        if let Some(action) = model.setting.keymap.action_in_text(key) {
             return actions::run(model, action);
-        }
-        // Where text is typed, this is no way to lose it.
-        if model.setting.keymap.action(&[Context::Global], key) == Some(Action::Quit) && key.ctrl {
-            return actions::run(model, Action::Back);
         }
         let now = model.world.now;
         if let Some(Screen::Editor(editor)) = model.screens.last_mut() {

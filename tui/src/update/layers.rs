@@ -1,14 +1,13 @@
-//! Keys of dialogs. They are the same everywhere and cannot be bound anew.
+//! Keys of dialogs.
 
 use super::{actions, search};
 use crate::cmd::Cmd;
 use crate::journal::{Direction, Pattern};
-use crate::keymap::Key;
+use crate::keymap::{Action, Context, Key, Keymap};
 use crate::model::{Model, Screen};
 use crate::theme::Role;
 use crate::view::journal_extent;
-use crate::widgets::input::LineInput;
-use crate::widgets::layers::{Confirm, Layer, Purpose};
+use crate::widgets::layers::{Confirm, Layer, Purpose, most};
 
 pub(super) fn on_paste(layer: &mut Layer, text: &str) {
     match layer {
@@ -19,18 +18,33 @@ pub(super) fn on_paste(layer: &mut Layer, text: &str) {
     }
 }
 
+/// Lines of a page of a dialog.
+const PAGE: isize = 10;
+
 /// Returns by how many lines a key scrolls.
-fn scrolls(key: Key) -> Option<isize> {
-    let page = 10;
-    Some(match key.to_string().as_str() {
-        "down" | "j" => 1,
-        "up" | "k" => -1,
-        "pagedown" | "space" => page,
-        "pageup" => -page,
-        "home" => isize::MIN,
-        "end" => 10_000,
-        _ => return None,
-    })
+fn scrolls(keymap: &Keymap, key: Key) -> isize {
+    match keymap.action(&[Context::Move], key) {
+        Some(Action::Down) => 1,
+        Some(Action::Up) => -1,
+        Some(Action::PageDown) => PAGE,
+        Some(Action::PageUp) => -PAGE,
+        Some(Action::Top) => isize::MIN,
+        Some(Action::Bottom) => isize::MAX,
+        // As in every pager.
+        None if key.is("space") => PAGE,
+        _ => 0,
+    }
+}
+
+/// Puts what is scrolled where it can be.
+pub(super) fn settle(model: &mut Model) {
+    let Some(layer) = model.layers.last() else { return };
+    let most = most(layer, model);
+    if let Some(Layer::Help { scroll } | Layer::Confirm(Confirm { scroll, .. })) =
+        model.layers.last_mut()
+    {
+        *scroll = (*scroll).min(most);
+    }
 }
 
 /// Scrolls the dialog on top by lines.
@@ -42,80 +56,120 @@ pub(super) fn scroll(model: &mut Model, by: isize) {
         _ => 0,
     };
     match model.layers.last_mut() {
-        Some(Layer::Help { scroll }) => *scroll = scroll.saturating_add_signed(by).min(200),
-        Some(Layer::Palette(palette)) => palette.step(by, rows),
-        Some(Layer::Confirm(confirm)) => {
-            confirm.scroll = confirm.scroll.saturating_add_signed(by).min(1_000);
+        Some(Layer::Help { scroll } | Layer::Confirm(Confirm { scroll, .. })) => {
+            *scroll = scroll.saturating_add_signed(by);
         }
+        Some(Layer::Palette(palette)) => palette.step(by, rows),
         Some(Layer::Prompt(..)) | None => {}
     }
 }
 
-pub(super) fn on_key(model: &mut Model, key: Key) -> Vec<Cmd> {
-    let leaves = key.is("esc") || key.to_string() == "ctrl-c";
-    let Some(layer) = model.layers.pop() else { return Vec::new() };
+/// Returns whether keys type into a dialog.
+fn types(layer: &Layer) -> bool {
     match layer {
-        Layer::Prompt(purpose, input) if leaves => left(model, purpose, &input),
-        _ if leaves => {}
-        Layer::Help { scroll } => {
-            if key.typed() == Some('q') || key.typed() == Some('?') {
-                return Vec::new();
-            }
-            let by = scrolls(key).unwrap_or(0);
-            model.layers.push(Layer::Help { scroll: scroll.saturating_add_signed(by).min(200) });
+        Layer::Help { .. } => false,
+        Layer::Confirm(confirm) => confirm.word.is_some(),
+        Layer::Palette(_) | Layer::Prompt(..) => true,
+    }
+}
+
+pub(super) fn on_key(model: &mut Model, key: Key) -> Vec<Cmd> {
+    let keymap = &model.setting.keymap;
+    let Some(layer) = model.layers.last() else { return Vec::new() };
+    let action = keymap.action(&[Context::Dialog], key);
+    if types(layer) {
+        return match action {
+            Some(action @ (Action::Accept | Action::Close)) => act(model, action),
+            _ => on_typed(model, key),
+        };
+    }
+    let shown = matches!(layer, Layer::Help { .. });
+    let closes = [Some(Action::Quit), Some(Action::Help), Some(Action::Back)];
+    if shown && closes.contains(&keymap.action(&[Context::Global], key)) {
+        return act(model, Action::Close);
+    }
+    match action {
+        Some(action) => act(model, action),
+        None => {
+            let by = scrolls(keymap, key);
+            scroll(model, by);
+            Vec::new()
         }
-        Layer::Palette(palette) => return on_palette(model, palette, key),
-        Layer::Prompt(purpose, input) => return on_prompt(model, purpose, input, key),
-        Layer::Confirm(confirm) => return on_confirm(model, confirm, key),
+    }
+}
+
+/// A key where text is typed.
+fn on_typed(model: &mut Model, key: Key) -> Vec<Cmd> {
+    let by = scrolls(&model.setting.keymap, key);
+    match model.layers.last_mut() {
+        Some(Layer::Palette(palette)) => {
+            let by = match key.to_string().as_str() {
+                "ctrl-n" | "tab" => 1,
+                "ctrl-p" | "backtab" => -1,
+                _ if key.typed().is_none() => by,
+                _ => 0,
+            };
+            if by != 0 {
+                scroll(model, by);
+            } else if palette.input.key(key) {
+                palette.selected = 0;
+            }
+        }
+        Some(Layer::Confirm(confirm)) => {
+            if !confirm.input.key(key) {
+                scroll(model, by);
+            }
+        }
+        Some(Layer::Prompt(purpose, input)) => {
+            input.key(key);
+            let (purpose, text) = (*purpose, input.text().to_owned());
+            match (purpose, model.screens.last_mut()) {
+                (Purpose::Filter, None) => model.pods.filter = text,
+                (Purpose::Search, Some(Screen::Pod(pod))) => pod.pattern = Pattern::new(&text),
+                _ => {}
+            }
+        }
+        Some(Layer::Help { .. }) | None => {}
     }
     Vec::new()
 }
 
-fn left(model: &mut Model, purpose: Purpose, _input: &LineInput) {
+/// Does to the dialog on top what one of its keys does, or a click.
+pub(super) fn act(model: &mut Model, action: Action) -> Vec<Cmd> {
+    let Some(layer) = model.layers.pop() else { return Vec::new() };
+    match (layer, action) {
+        (Layer::Prompt(purpose, _), Action::Close) => left(model, purpose),
+        (_, Action::Close) => {}
+        (Layer::Prompt(purpose, input), Action::Accept) => {
+            return entered(model, purpose, input.text());
+        }
+        (Layer::Palette(palette), Action::Accept) => {
+            let rows = palette.rows(&model.setting.keymap, model.contexts());
+            let action = rows.get(palette.selected).map(|(row, _)| row.action);
+            return action.map_or_else(Vec::new, |action| actions::run(model, action));
+        }
+        (Layer::Confirm(confirm), action) => match (&confirm.word, action) {
+            (Some(word), Action::Accept) => {
+                if confirm.input.text().trim() == word.as_str() {
+                    return actions::confirmed(model, confirm.then);
+                }
+                model.say(Role::Warning, "that is not the word; nothing was done");
+            }
+            (None, Action::Yes) => return actions::confirmed(model, confirm.then),
+            (None, Action::No) => {}
+            _ => model.layers.push(Layer::Confirm(confirm)),
+        },
+        (layer, _) => model.layers.push(layer),
+    }
+    Vec::new()
+}
+
+fn left(model: &mut Model, purpose: Purpose) {
     match (purpose, model.screens.last_mut()) {
         (Purpose::Filter, None) => model.pods.filter.clear(),
         (Purpose::Search, Some(Screen::Pod(pod))) => pod.pattern = None,
         _ => {}
     }
-}
-
-fn on_palette(
-    model: &mut Model,
-    mut palette: crate::widgets::palette::Palette,
-    key: Key,
-) -> Vec<Cmd> {
-    let contexts = model.contexts();
-    let rows = palette.rows(&model.setting.keymap, contexts);
-    let count = rows.len();
-    if key.is("enter") {
-        let action = rows.get(palette.selected).map(|(row, _)| row.action);
-        return action.map_or_else(Vec::new, |action| actions::run(model, action));
-    }
-    match key.to_string().as_str() {
-        "down" | "ctrl-n" | "tab" => palette.step(1, count),
-        "up" | "ctrl-p" | "backtab" => palette.step(-1, count),
-        _ => {
-            if palette.input.key(key) {
-                palette.selected = 0;
-            }
-        }
-    }
-    model.layers.push(Layer::Palette(palette));
-    Vec::new()
-}
-
-fn on_prompt(model: &mut Model, purpose: Purpose, mut input: LineInput, key: Key) -> Vec<Cmd> {
-    if key.is("enter") {
-        return entered(model, purpose, input.text());
-    }
-    input.key(key);
-    match (purpose, model.screens.last_mut()) {
-        (Purpose::Filter, None) => input.text().clone_into(&mut model.pods.filter),
-        (Purpose::Search, Some(Screen::Pod(pod))) => pod.pattern = Pattern::new(input.text()),
-        _ => {}
-    }
-    model.layers.push(Layer::Prompt(purpose, input));
-    Vec::new()
 }
 
 fn entered(model: &mut Model, purpose: Purpose, text: &str) -> Vec<Cmd> {
@@ -151,29 +205,5 @@ fn entered(model: &mut Model, purpose: Purpose, text: &str) -> Vec<Cmd> {
             }
         }
     }
-    Vec::new()
-}
-
-fn on_confirm(model: &mut Model, mut confirm: Confirm, key: Key) -> Vec<Cmd> {
-    if let Some(word) = &confirm.word {
-        if key.is("enter") {
-            if confirm.input.text().trim() == word.as_str() {
-                return actions::confirmed(model, confirm.then);
-            }
-            model.say(Role::Warning, "that is not the word; nothing was done");
-            return Vec::new();
-        }
-        if !confirm.input.key(key) {
-            confirm.scroll =
-                confirm.scroll.saturating_add_signed(scrolls(key).unwrap_or(0)).min(1_000);
-        }
-    } else if matches!(key.typed(), Some('y' | 'Y')) {
-        return actions::confirmed(model, confirm.then);
-    } else if matches!(key.typed(), Some('n' | 'N' | 'q')) {
-        return Vec::new();
-    } else {
-        confirm.scroll = confirm.scroll.saturating_add_signed(scrolls(key).unwrap_or(0)).min(1_000);
-    }
-    model.layers.push(Layer::Confirm(confirm));
     Vec::new()
 }

@@ -8,7 +8,7 @@ use crate::model::{Model, Screen};
 use crate::msg::{Mouse, MouseKind};
 use crate::screens::details;
 use crate::screens::pods::{Row, column_at};
-use crate::view::{areas_of, journal_extent};
+use crate::view::{areas_of, journal_extent, screen_area};
 use crate::widgets::layers::{Hit, Layer, hit};
 use crate::widgets::status;
 use ratatui::layout::Rect;
@@ -29,13 +29,16 @@ pub(super) fn on_mouse(model: &mut Model, mouse: Mouse) -> Vec<Cmd> {
         layers::scroll(model, notches);
         return Vec::new();
     }
-    let extent = journal_extent(model.size);
+    let (extent, area) = (journal_extent(model.size), screen_area(model.size));
     match model.screens.last_mut() {
         None => model.pods.step(&model.world, notches),
         Some(Screen::Pod(pod)) => pod.step(notches, extent),
         Some(Screen::Details(details)) => details.scroll_by(notches),
         Some(Screen::Printed(printed)) => printed.step(notches),
         Some(Screen::Doctor(doctor)) => doctor.step(notches),
+        Some(Screen::Editor(editor)) if editor.points_beside(area, mouse.column, mouse.row) => {
+            editor.scroll_beside(area, notches);
+        }
         Some(Screen::Editor(editor)) => editor.scroll(notches),
     }
     Vec::new()
@@ -52,15 +55,12 @@ fn on_click(model: &mut Model, mouse: Mouse) -> Vec<Cmd> {
     }
     if let Some(layer) = model.layers.last() {
         return match hit(layer, model, here) {
-            Hit::Key(key) => layers::on_key(model, key),
+            Hit::Do(action) => layers::act(model, action),
             Hit::Row(row) => {
                 if let Some(Layer::Palette(palette)) = model.layers.last_mut() {
                     palette.selected = row;
                 }
-                match "enter".parse() {
-                    Ok(key) => layers::on_key(model, key),
-                    Err(_) => Vec::new(),
-                }
+                layers::act(model, Action::Accept)
             }
             Hit::Nothing => Vec::new(),
         };

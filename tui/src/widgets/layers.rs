@@ -3,7 +3,7 @@
 use super::input::LineInput;
 use super::palette::Palette;
 use super::text::{columns, cut, fit, width, wrap};
-use crate::keymap::{Context, Key};
+use crate::keymap::{Action, Context, Keymap};
 use crate::model::Model;
 use crate::msg::Verb;
 use crate::theme::{Role, Theme};
@@ -48,7 +48,7 @@ pub struct Confirm {
     pub title: String,
     /// What there is to know.
     pub lines: Vec<(Role, String)>,
-    /// A word to be typed; `y` is enough when `None`.
+    /// A word to be typed; yes is enough when `None`.
     pub word: Option<String>,
     /// What was typed.
     pub input: LineInput,
@@ -77,8 +77,8 @@ pub enum Layer {
 /// What is at a place of a dialog.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Hit {
-    /// As if this key were pressed.
-    Key(Key),
+    /// What does this.
+    Do(Action),
     /// This row of a list.
     Row(usize),
     /// Nothing that can be clicked.
@@ -103,10 +103,20 @@ impl Boxed {
         Rect::new(x, area.y + (area.height - rows) / 2, columns, rows)
     }
 
-    fn draw(self, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
+    /// Returns how many lines a place does not show at once.
+    fn hidden(&self, place: Rect) -> usize {
+        self.lines.len().saturating_sub(usize::from(place.height.saturating_sub(2)))
+    }
+
+    fn draw(mut self, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
         let place = self.place(area);
-        let hidden = self.lines.len().saturating_sub(usize::from(place.height.saturating_sub(2)));
-        let scroll = u16::try_from(self.scroll.min(hidden)).unwrap_or(u16::MAX);
+        let (hidden, total) = (self.hidden(place), self.lines.len());
+        let top = self.scroll.min(hidden);
+        let scroll = u16::try_from(top).unwrap_or(u16::MAX);
+        if hidden > 0 {
+            let bottom = top + total - hidden;
+            self.title.push_str(&format!(", {}-{bottom} of {total}", top + 1));
+        }
         let below = Line::styled(format!(" {} ", self.below), theme.style(Role::Faint));
         let block = Block::bordered()
             .title(Span::styled(format!(" {} ", self.title), theme.style(Role::Accent)))
@@ -127,18 +137,32 @@ fn inner(area: Rect) -> Rect {
 
 /// Returns a dialog's box; a prompt has none.
 fn boxed(layer: &Layer, model: &Model, area: Rect) -> Option<Boxed> {
-    let theme = model.setting.theme;
+    let keymap = &model.setting.keymap;
     match layer {
         Layer::Prompt(..) => None,
         Layer::Help { scroll } => Some(Boxed {
             title: "Keys".to_owned(),
             lines: help(model, usize::from(area.width).saturating_sub(6)),
             scroll: *scroll,
-            below: "esc closes, up and down scroll".to_owned(),
+            below: help_keys(keymap),
         }),
         Layer::Palette(palette) => Some(self::palette(palette, model, area)),
-        Layer::Confirm(confirm) => Some(question(confirm, theme, area)),
+        Layer::Confirm(confirm) => Some(question(confirm, model, area)),
     }
+}
+
+fn help_keys(keymap: &Keymap) -> String {
+    let close = keymap.shown(Action::Close);
+    match (keymap.shown(Action::Up), keymap.shown(Action::Down)) {
+        (up, down) if up.is_empty() || down.is_empty() => format!("{close} closes"),
+        (up, down) => format!("{close} closes, {up} and {down} scroll"),
+    }
+}
+
+/// Returns how far a dialog can be scrolled on a terminal of the model's size.
+pub fn most(layer: &Layer, model: &Model) -> usize {
+    let area = inner(Rect::new(0, 0, model.size.0, model.size.1));
+    boxed(layer, model, area).map_or(0, |boxed| boxed.hidden(boxed.place(area)))
 }
 
 /// Draws a dialog over an area.
@@ -155,22 +179,23 @@ pub fn view(layer: &Layer, model: &Model, frame: &mut Frame<'_>, area: Rect) {
 /// Returns what is at a place of the dialog on top.
 pub fn hit(layer: &Layer, model: &Model, (x, y): (u16, u16)) -> Hit {
     let area = inner(Rect::new(0, 0, model.size.0, model.size.1));
-    let key = |text: &str| text.parse().map_or(Hit::Nothing, Hit::Key);
     let Some(boxed) = boxed(layer, model, area) else { return Hit::Nothing };
     let place = boxed.place(area);
     match layer {
         // A question is only ever answered by its words.
         Layer::Confirm(confirm) if confirm.word.is_none() && y + 1 == place.bottom() => {
             let from = place.right().saturating_sub(2 + columns(&boxed.below));
-            let yes = columns(YES);
+            let yes = columns(&yes(&model.setting.keymap));
             match x.checked_sub(from) {
-                Some(at) if at < yes => key("y"),
-                Some(at) if at > yes && at <= columns(&boxed.below) => key("n"),
+                Some(at) if at < yes => Hit::Do(Action::Yes),
+                Some(at) if at > yes && at <= columns(&boxed.below) => Hit::Do(Action::No),
                 _ => Hit::Nothing,
             }
         }
         Layer::Confirm(_) | Layer::Prompt(..) => Hit::Nothing,
-        Layer::Help { .. } | Layer::Palette(_) if !place.contains((x, y).into()) => key("esc"),
+        Layer::Help { .. } | Layer::Palette(_) if !place.contains((x, y).into()) => {
+            Hit::Do(Action::Close)
+        }
         Layer::Help { .. } => Hit::Nothing,
         Layer::Palette(palette) => {
             let rows = palette.rows(&model.setting.keymap, model.contexts()).len();
@@ -181,7 +206,9 @@ pub fn hit(layer: &Layer, model: &Model, (x, y): (u16, u16)) -> Hit {
     }
 }
 
-const YES: &str = "y yes,";
+fn yes(keymap: &Keymap) -> String {
+    format!("{} yes,", keymap.shown(Action::Yes))
+}
 
 fn help(model: &Model, columns: usize) -> Vec<Line<'static>> {
     let theme = model.setting.theme;
@@ -236,11 +263,13 @@ fn palette(palette: &Palette, model: &Model, area: Rect) -> Boxed {
     if rows.is_empty() {
         lines.push(Line::styled(fit("nothing of that name", columns), theme.style(Role::Faint)));
     }
-    let below = "enter does it, esc closes".to_owned();
+    let key = |action| model.setting.keymap.shown(action);
+    let below = format!("{} does it, {} closes", key(Action::Accept), key(Action::Close));
     Boxed { title: "What to do".to_owned(), lines, scroll: 0, below }
 }
 
-fn question(confirm: &Confirm, theme: Theme, area: Rect) -> Boxed {
+fn question(confirm: &Confirm, model: &Model, area: Rect) -> Boxed {
+    let (theme, keymap) = (model.setting.theme, &model.setting.keymap);
     let columns = usize::from(area.width).saturating_sub(6).min(90);
     let mut lines = Vec::new();
     for (role, text) in &confirm.lines {
@@ -249,15 +278,13 @@ fn question(confirm: &Confirm, theme: Theme, area: Rect) -> Boxed {
         }
     }
     let below = match &confirm.word {
-        None => format!("{YES} n no"),
+        None => format!("{} {} no", yes(keymap), keymap.shown(Action::No)),
         Some(word) => {
             lines.push(Line::raw(""));
-            lines.push(typed(
-                &format!("type {} and enter: ", cut(word, 40)),
-                &confirm.input,
-                theme,
-            ));
-            "esc goes back".to_owned()
+            let enter = keymap.shown(Action::Accept);
+            let label = format!("type {} and {enter}: ", cut(word, 40));
+            lines.push(typed(&label, &confirm.input, theme));
+            format!("{} goes back", keymap.shown(Action::Close))
         }
     };
     Boxed { title: confirm.title.clone(), lines, scroll: confirm.scroll, below }

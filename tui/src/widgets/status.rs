@@ -17,9 +17,10 @@ pub fn top(model: &Model, columns: usize) -> Line<'static> {
     let (world, theme) = (&model.world, model.setting.theme);
     if let Link::Lost(since, reason) = &world.link {
         let age = time::age(world.now.since_ms(*since));
-        let key = model.setting.keymap.shown(Action::StartDaemon);
+        let starts =
+            model.setting.keymap.told(Action::StartDaemon, |key| format!("; {key} starts it"));
         let text = format!(
-            " no link to the daemon for {age}, trying again; {key} starts it: {}",
+            " no link to the daemon for {age}, trying again{starts}: {}",
             plain_line(reason)
         );
         let style = theme.style(Role::Bad).patch(theme.style(Role::Selected));
@@ -121,13 +122,15 @@ fn shown(model: &Model, columns: usize) -> Vec<Hint> {
     let contexts = model.contexts();
     let (global, own) = contexts.split_last().unwrap_or((&Context::Global, &[]));
     let mut always = keymap.hints(&[*global]);
-    let hint = |key: &str, word, action| Hint { key: key.to_owned(), word, action };
+    let hint = |key: String, word, action| Hint { key, word, action };
     if matches!(model.screens.last(), Some(Screen::Editor(_))) {
         // Letters are text there.
-        always = vec![hint("f1", "help", Action::Help), hint("esc", "back", Action::Back)];
+        let of = |word, action| hint(keymap.shown_in_text(action), word, action);
+        always = vec![of("help", Action::Help), of("back", Action::Back)];
     } else if !model.screens.is_empty() {
-        always.insert(0, hint(&keymap.shown(Action::Back), "back", Action::Back));
+        always.insert(0, hint(keymap.shown(Action::Back), "back", Action::Back));
     }
+    always.retain(|hint| !hint.key.is_empty());
     let mut room = columns.saturating_sub(always.iter().map(length).sum());
     let mut shown = Vec::new();
     // Without a pod there is but one thing to do on the list.

@@ -311,7 +311,7 @@ fn what_is_copied_is_capped_and_that_is_said() {
     records(&mut model, vec![views::begin(1, "Run", "make"), views::output(2, 1, &text)]);
     let cmds = press(&mut model, "y");
     let [Cmd::Copy(what, copied)] = &cmds[..] else { panic!("{cmds:?}") };
-    assert_eq!((*what, copied.lines().count()), ("the command and its output", 102));
+    assert_eq!((what.as_str(), copied.lines().count()), ("the command and its output", 102));
     for seq in 3..60 {
         records(&mut model, vec![views::output(seq, 1, &text)]);
     }
@@ -332,4 +332,52 @@ fn what_a_terminal_shows_in_other_widths_stays_in_its_columns() {
         assert!(shown.matches("|end").count() == 3, "{shown}");
         assert!(shown.contains("xy|end"), "{shown}");
     }
+}
+
+#[test]
+fn what_was_found_stays_on_the_screen_when_its_size_changes() {
+    let long = "words that take more than a row of a narrow terminal ".repeat(4);
+    let line = |n: u64| match n {
+        61 => "needle\n".to_owned(),
+        n if n % 3 == 0 => format!("{n} {long}\n"),
+        n => format!("{n}\n"),
+    };
+    let text: String = (1..=120).map(line).collect();
+    for scroll in ["", "down down", "up up up up up up up up up"] {
+        let mut model = opened();
+        resize(&mut model, (160, 50));
+        records(&mut model, vec![views::begin(1, "Run", "make"), views::output(2, 1, &text)]);
+        press(&mut model, "g / n e e d l e enter");
+        press(&mut model, scroll);
+        let sizes = [(160, 50), (60, 12), (200, 60), (61, 13), (80, 24), (60, 12), (120, 40)];
+        for size in sizes {
+            resize(&mut model, size);
+            let shown = screen(&model);
+            assert!(shown.lines().any(|l| l == "needle"), "{scroll:?} {size:?}\n{shown}");
+        }
+    }
+}
+
+#[test]
+fn what_was_scrolled_away_from_is_not_brought_back_by_another_size() {
+    let mut model = opened();
+    let text: String = (1..=200).map(|n| format!("line {n}\n")).collect();
+    records(&mut model, vec![views::begin(1, "Run", "make"), views::output(2, 1, &text)]);
+    press(&mut model, "g / l i n e space 5 0 enter g");
+    resize(&mut model, (60, 12));
+    assert!(screen(&model).contains("line 1\n"), "{}", screen(&model));
+    press(&mut model, "G");
+    resize(&mut model, (80, 24));
+    assert!(screen(&model).contains("line 200\n"), "{}", screen(&model));
+}
+
+#[test]
+fn what_is_found_between_long_lines_is_seen_at_once() {
+    let mut model = opened();
+    resize(&mut model, (60, 12));
+    let long = "words ".repeat(60);
+    let text = format!("{}needle\n{}", format!("{long}\n").repeat(9), "after\n".repeat(40));
+    records(&mut model, vec![views::begin(1, "Run", "make"), views::output(2, 1, &text)]);
+    press(&mut model, "g / n e e d l e enter");
+    assert!(screen(&model).lines().any(|l| l == "needle"), "{}", screen(&model));
 }

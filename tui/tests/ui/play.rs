@@ -24,7 +24,8 @@ pub(super) fn inventory(pods: Vec<PodView>) -> Inventory {
 }
 
 pub(super) fn empty() -> Model {
-    let setting = Setting { cwd: "/home/me/blog".to_owned(), ..Setting::default() };
+    let keymap = super::rebound::keymap();
+    let setting = Setting { cwd: "/home/me/blog".to_owned(), keymap, ..Setting::default() };
     Model::new(setting, (80, 24), NOW)
 }
 
@@ -39,10 +40,14 @@ pub(super) fn with(inventory: Inventory) -> Model {
     model
 }
 
-/// Presses keys, written with blanks between them; returns what is asked for.
+/// Presses keys, written with blanks between them and as they are bound unless they are bound
+/// anew; returns what is asked for.
 pub(super) fn press(model: &mut Model, keys: &str) -> Vec<Cmd> {
-    let keys = keys.split_whitespace();
-    keys.flat_map(|key| update(model, Msg::Key(key.parse().expect("a key")))).collect()
+    let press = |key: &str| {
+        let key = super::rebound::translated(model, key.parse().expect("a key"));
+        update(model, Msg::Key(key))
+    };
+    keys.split_whitespace().flat_map(press).collect()
 }
 
 pub(super) fn resize(model: &mut Model, (columns, rows): (u16, u16)) {

@@ -1,12 +1,11 @@
-//! Draws the editor: the text with its findings, and what comes of it.
+//! Draws the editor: the text with its findings.
 
-use super::{Editor, Preview, Stage, Target, place};
+use super::{Editor, Preview, Stage, Target, beside, place};
 use crate::model::Model;
 use crate::sanitize::plain_line;
 use crate::theme::{Role, Theme};
-use crate::widgets::text::{cut, tail, width, width_of, wrap};
+use crate::widgets::text::{cut, tail, width, width_of};
 use crate::widgets::yaml;
-use pinacle_protocol::ConfigPlan;
 use pinacle_protocol::diagnostic::{Diagnostic, Severity};
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
@@ -45,6 +44,11 @@ pub fn text_extent(editor: &Editor, area: Rect) -> (usize, usize) {
     (usize::from(text.width).saturating_sub(GUTTER), usize::from(text.height))
 }
 
+/// Returns the area of what comes of the text; empty while that is hidden.
+pub(super) fn preview_area(editor: &Editor, area: Rect) -> Rect {
+    areas(editor, area)[3]
+}
+
 /// Returns the line and character of the text at a place of the screen.
 pub(super) fn place_at(editor: &Editor, area: Rect, x: u16, y: u16) -> Option<(usize, usize)> {
     let [_, text, _, _] = areas(editor, area);
@@ -71,7 +75,7 @@ pub fn view(editor: &Editor, model: &Model, frame: &mut Frame<'_>, area: Rect) {
     frame.render_widget(Paragraph::new(lines(editor, theme, text)), text);
     frame.render_widget(Paragraph::new(findings(editor, theme, finding)), finding);
     if !preview.is_empty() {
-        frame.render_widget(Paragraph::new(beside(editor, theme, preview)), preview);
+        frame.render_widget(Paragraph::new(beside::view(editor, model, preview)), preview);
     }
 }
 
@@ -205,75 +209,6 @@ fn findings(editor: &Editor, theme: Theme, area: Rect) -> Vec<Line<'static>> {
     let mut lines = vec![Line::styled(cut(&text, columns), theme.style(role))];
     if let Some(hint) = &finding.hint {
         lines.push(Line::raw(cut(&format!("  {}", plain_line(hint)), columns)));
-    }
-    lines
-}
-
-fn beside(editor: &Editor, theme: Theme, area: Rect) -> Vec<Line<'static>> {
-    let columns = usize::from(area.width).saturating_sub(2).max(8);
-    let faint = theme.style(Role::Faint);
-    let mut out = Vec::new();
-    let title = match &editor.target {
-        Target::New(_) => "-- with every default ",
-        Target::Pod(..) => "-- what changes ",
-    };
-    let fill = usize::from(area.width).saturating_sub(title.len());
-    out.push(Line::styled(format!("{title}{}", "-".repeat(fill)), faint));
-    match (&editor.target, &editor.plan) {
-        (Target::New(_), _) => {
-            let effective = editor.report.as_ref().and_then(|r| r.effective.as_deref());
-            let none = match &editor.report {
-                None => "checking ...",
-                Some(_) => "(once there are no errors)",
-            };
-            for line in effective.unwrap_or(none).lines() {
-                let spans = yaml::spans(line, theme).into_iter();
-                let spans = spans.map(|(text, style)| Span::styled(text.to_owned(), style));
-                out.push(Line::from(spans.collect::<Vec<_>>()));
-            }
-        }
-        (_, None) => out.push(Line::styled("nothing yet", faint)),
-        (_, Some(Err(error))) => {
-            for line in wrap(&plain_line(&error.chain()), columns) {
-                out.push(Line::styled(line, theme.style(Role::Bad)));
-            }
-        }
-        (_, Some(Ok(plan))) => {
-            let lines = plan_lines(plan).into_iter();
-            out.extend(
-                lines.map(|(role, text)| Line::styled(cut(&text, columns), theme.style(role))),
-            );
-        }
-    }
-    out
-}
-
-/// Returns a plan in lines, each with its meaning.
-pub fn plan_lines(plan: &ConfigPlan) -> Vec<(Role, String)> {
-    let mut lines = Vec::new();
-    for change in &plan.changes {
-        lines.push((
-            Role::Strong,
-            format!("{}: {}", plain_line(&change.path), plain_line(&change.impact)),
-        ));
-        let values = [(Role::Removed, "-", &change.before), (Role::Added, "+", &change.after)];
-        for (role, mark, value) in values {
-            for line in value.iter().flat_map(|v| v.lines()) {
-                lines.push((role, format!("  {mark} {}", plain_line(line))));
-            }
-        }
-    }
-    if plan.changes.is_empty() {
-        lines.push((Role::Faint, "nothing changes in effect".to_owned()));
-    }
-    if !plan.restarts.is_empty() {
-        lines.push((Role::Warning, format!("restarts: {}", plain_line(&plan.restarts.join(", ")))));
-    }
-    if plan.recreates {
-        lines.push((Role::Warning, "the container is made again".to_owned()));
-    }
-    for lost in &plan.lost {
-        lines.push((Role::Bad, format!("lost: {}", plain_line(lost))));
     }
     lines
 }

@@ -2,6 +2,7 @@
 
 use super::{Extent, Pod, View};
 use crate::journal::Kind;
+use crate::keymap::Action;
 use crate::model::Model;
 use crate::output::{table, time};
 use crate::sanitize::plain_line;
@@ -42,8 +43,9 @@ pub fn view(pod: &Pod, model: &Model, frame: &mut Frame<'_>, area: Rect) {
     frame.render_widget(Paragraph::new(lines), area);
     let unseen = pod.unseen();
     if unseen > 0 && usize::from(area.height) > ROWS_ABOVE + 1 {
-        let text =
-            format!(" {unseen} new line{} below - f follows ", if unseen == 1 { "" } else { "s" });
+        let s = if unseen == 1 { "" } else { "s" };
+        let follows = model.setting.keymap.told(Action::Follow, |key| format!(" - {key} follows"));
+        let text = format!(" {unseen} new line{s} below{follows} ");
         let length = columns(&text).min(area.width);
         let place = Rect::new(area.right() - length, area.bottom() - 1, length, 1);
         frame.render_widget(Line::styled(text, theme.style(Role::Match)), place);

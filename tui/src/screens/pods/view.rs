@@ -1,6 +1,7 @@
 //! Draws the list.
 
 use super::{Column, Grouping, Order, Row};
+use crate::keymap::Action;
 use crate::model::{Link, Model, World};
 use crate::output::{Style as Meaning, table, time};
 use crate::sanitize::plain_line;
@@ -76,8 +77,8 @@ pub fn view(model: &Model, frame: &mut Frame<'_>, area: Rect) {
         });
     }
     if rows.is_empty() {
-        let text =
-            format!("  nothing contains \"{}\"; esc shows all", plain_line(&model.pods.filter));
+        let all = model.setting.keymap.told(Action::Back, |key| format!("; {key} shows all"));
+        let text = format!("  nothing contains \"{}\"{all}", plain_line(&model.pods.filter));
         lines.push(Line::styled(text, theme.style(Role::Faint)));
     }
     frame.render_widget(Paragraph::new(lines), area);
@@ -231,7 +232,7 @@ fn empty(model: &Model, width: u16) -> Vec<Line<'static>> {
     let key = |action| fit(&model.setting.keymap.shown(action), 3);
     say(Role::Accent, "No pods yet");
     say(Role::Plain, "");
-    let new = key(crate::keymap::Action::New);
+    let new = key(Action::New);
     say(
         Role::Plain,
         &format!(
@@ -239,11 +240,8 @@ fn empty(model: &Model, width: u16) -> Vec<Line<'static>> {
             plain_line(&model.setting.cwd)
         ),
     );
-    say(
-        Role::Plain,
-        &format!("{}  check that pods can run here", key(crate::keymap::Action::Doctor)),
-    );
-    say(Role::Plain, &format!("{}  every key", key(crate::keymap::Action::Help)));
+    say(Role::Plain, &format!("{}  check that pods can run here", key(Action::Doctor)));
+    say(Role::Plain, &format!("{}  every key", key(Action::Help)));
     say(Role::Plain, "");
     findings(model, &mut say);
     lines

@@ -121,7 +121,7 @@ pub(super) fn go(model: &mut Model, action: Action) -> Vec<Cmd> {
                 Vec::new()
             }
             Some(url) if action == Action::OpenUrl => vec![Cmd::OpenUrl(id, url)],
-            Some(url) => vec![Cmd::Copy("the address", url)],
+            Some(url) => vec![Cmd::Copy("the address".to_owned(), url)],
         },
     }
 }
@@ -140,6 +140,7 @@ pub(super) fn journal(model: &mut Model, action: Action) -> Vec<Cmd> {
     // Only what is followed anew is told apart from what was.
     let number = if action == Action::Infra { model.next_number() } else { model.number };
     let slug = model.targets().first().map(|id| model.world.slug(id)).unwrap_or_default();
+    let saves = model.setting.keymap.told(Action::Save, |key| format!(" ({key} saves all)"));
     let Some(Screen::Pod(pod)) = model.screens.last_mut() else { return Vec::new() };
     match action {
         Action::Follow => pod.toggle_follow(extent),
@@ -166,11 +167,11 @@ pub(super) fn journal(model: &mut Model, action: Action) -> Vec<Cmd> {
         }
         Action::Copy => {
             let copied = pod.copy(extent).map(|(text, copied)| match copied {
-                Copied::Whole => Cmd::Copy("the command and its output", text),
-                Copied::Begun => Cmd::Copy(
-                    "the beginning of it, as much as terminals take (ctrl-s saves all),",
-                    text,
-                ),
+                Copied::Whole => Cmd::Copy("the command and its output".to_owned(), text),
+                Copied::Begun => {
+                    let what = format!("the beginning of it, as much as terminals take{saves},");
+                    Cmd::Copy(what, text)
+                }
             });
             return copied.into_iter().collect();
         }

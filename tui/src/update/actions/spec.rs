@@ -6,6 +6,7 @@ use crate::keymap::Action;
 use crate::model::{Model, Screen};
 use crate::screens::editor::{Editor, Preview, Stage, Target, plan_lines};
 use crate::theme::Role;
+use crate::view::screen_area;
 use crate::widgets::input::LineInput;
 use crate::widgets::layers::{Confirm, Layer, Then};
 
@@ -56,16 +57,18 @@ pub(super) fn apply(model: &mut Model) -> Vec<Cmd> {
     }
 }
 
-/// Shows the plan and asks.
-pub(in crate::update) fn propose(editor: &mut Editor) -> Option<Layer> {
+/// Shows the plan and asks; `reload` is the key that takes the daemon's spec, when there is one.
+pub(in crate::update) fn propose(editor: &mut Editor, reload: &str) -> Option<Layer> {
     editor.stage = Stage::Editing;
     let plan = editor.plan.as_ref()?.as_ref().ok()?;
     let Target::Pod(_, expected) = editor.target else { return None };
     let over = plan.base != expected;
     let mut lines = plan_lines(plan);
     if over {
+        let takes =
+            if reload.is_empty() { String::new() } else { format!("; {reload} takes theirs") };
         let text = format!(
-            "Somebody else changed the spec meanwhile: you began with revision {expected}, it is {} now. Yes puts yours in its place; F5 takes theirs.",
+            "Somebody else changed the spec meanwhile: you began with revision {expected}, it is {} now. Yes puts yours in its place{takes}.",
             plan.base
         );
         lines.insert(0, (Role::Bad, text));
@@ -105,8 +108,14 @@ pub(super) fn send_over(model: &mut Model) -> Vec<Cmd> {
 
 /// The editor's other actions.
 pub(super) fn other(model: &mut Model, action: Action) -> Vec<Cmd> {
+    let area = screen_area(model.size);
     let Some(Screen::Editor(editor)) = model.screens.last_mut() else { return Vec::new() };
+    let page = isize::try_from(editor.beside_rows(area)).unwrap_or(1).saturating_sub(1).max(1);
     match action {
+        Action::PreviewUp => editor.scroll_beside(area, -1),
+        Action::PreviewDown => editor.scroll_beside(area, 1),
+        Action::PreviewPageUp => editor.scroll_beside(area, -page),
+        Action::PreviewPageDown => editor.scroll_beside(area, page),
         Action::Preview => {
             editor.preview = match editor.preview {
                 Preview::Shown => Preview::Hidden,
