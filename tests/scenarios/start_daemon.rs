@@ -40,6 +40,26 @@ fn a_daemon_that_was_stopped_is_gone_and_the_next_one_starts_at_once() {
     }
 }
 
+/// A script that holds a lock, or reads the client's output through a pipe, is not held up by the daemon it started.
+#[test]
+fn a_daemon_started_by_a_script_keeps_none_of_its_files() {
+    let daemon = Daemon::prepare(PROGRAMS, "");
+    let lock = daemon.dir().join("script.lock");
+    let client = daemon.client();
+    let mut script = std::process::Command::new("bash");
+    script
+        .args(["-c", "exec 9>\"$1\"; flock 9; \"$0\" daemon start >&2"])
+        .arg(client.get_program())
+        .arg(&lock);
+    script.envs(client.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    let output = script.output().expect("run");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    daemon.ok(&["daemon", "status"]);
+    let lock = std::fs::File::open(lock).expect("the script's lock");
+    assert!(lock.try_lock().is_ok(), "the daemon holds the script's lock");
+    daemon.ok(&["daemon", "stop"]);
+}
+
 #[test]
 fn a_stale_socket_is_replaced_and_another_file_is_not() {
     let mut daemon = Daemon::prepare(PROGRAMS, "");

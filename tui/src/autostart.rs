@@ -145,6 +145,8 @@ fn open_log(paths: &Paths) -> io::Result<File> {
 /// The daemon gets a process group of its own, so that neither Ctrl-C nor the
 /// end of this terminal reaches it, and no stream of ours but the log.
 fn spawn(env: &Environment, paths: &Paths, program: &Path, log: File) -> io::Result<Child> {
+    // A lock or a pipe of the script that called us would be held for as long as the daemon runs.
+    close_fds::CloseFdsBuilder::new().cloexecfrom(3);
     command(env, paths, program)
         .stdin(Stdio::null())
         .stdout(Stdio::null())
