@@ -3,14 +3,28 @@
 use crate::failure::Failure;
 use crate::session::Session;
 use pinacle_protocol::{ApiError, ErrorKind};
+use rustix::process::{Pid, Signal, kill_process};
+use std::io;
 use std::path::Path;
+use std::process::ExitStatus;
+use std::time::Duration;
+use tokio::process::Child;
 
-/// Has a file edited and waits until that is over. Ctrl-C is the editor's meanwhile.
+/// How long an editor that is told to end may take for its last words.
+const LAST_WORDS: Duration = Duration::from_secs(2);
+
+/// Has a file edited and waits until that is over. Ctrl-C is the editor's meanwhile. Once
+/// `ends` is, the editor is told to end as well, and made to when it does not.
 ///
 /// # Errors
 ///
-/// `invalid_request` when there is no editor, `cancelled` when it says that it failed.
-pub async fn open(session: &Session, file: &Path) -> Result<(), Failure> {
+/// `invalid_request` when there is no editor, `cancelled` when it says that it failed or
+/// had to end.
+pub async fn open(
+    session: &Session,
+    file: &Path,
+    ends: impl Future<Output = ()>,
+) -> Result<(), Failure> {
     let command = session.env.get("VISUAL").or_else(|| session.env.get("EDITOR"));
     let words = match command {
         Some(command) => split_words(&command.to_string_lossy()),
@@ -31,16 +45,58 @@ pub async fn open(session: &Session, file: &Path) -> Result<(), Failure> {
     let mut child = session.child(&program);
     child.args(&words[1..]).arg(file);
     let lent = session.interrupt.lend();
-    let status = child
-        .status()
-        .await
-        .map_err(|e| Failure::local(format!("{} cannot be started", program.display()), &e))?;
+    let failed =
+        |e: io::Error| Failure::local(format!("{} cannot be started", program.display()), &e);
+    let mut child = child.spawn().map_err(failed)?;
+    let status = tokio::select! {
+        status = child.wait() => status.map_err(failed)?,
+        () = ends => end(&mut child).await.map_err(failed)?,
+    };
     drop(lent);
     if status.success() {
         return Ok(());
     }
     let text = format!("the editor {} ended with {status}", program.display());
     Err(ApiError::new(ErrorKind::Cancelled, text).into())
+}
+
+/// Ends an editor with all that it runs: a wrapper may not hand the signal on.
+async fn end(child: &mut Child) -> io::Result<ExitStatus> {
+    let editor = child.id().and_then(|id| Pid::from_raw(id.try_into().ok()?));
+    let family = editor.map(family).unwrap_or_default();
+    let tell = |signal| {
+        for pid in &family {
+            // One that has ended already need not be told.
+            kill_process(*pid, signal).unwrap_or_default();
+        }
+    };
+    tell(Signal::TERM);
+    if let Ok(status) = tokio::time::timeout(LAST_WORDS, child.wait()).await {
+        return status;
+    }
+    tell(Signal::KILL);
+    child.wait().await
+}
+
+/// Returns a process and those that descend from it, as far as the system tells.
+fn family(first: Pid) -> Vec<Pid> {
+    let mut parents = Vec::new();
+    for entry in std::fs::read_dir("/proc").into_iter().flatten().flatten() {
+        let stat = std::fs::read_to_string(entry.path().join("stat")).unwrap_or_default();
+        // The name stands in parentheses and may hold any character.
+        let Some((before, after)) = stat.rsplit_once(')') else { continue };
+        let pid = before.split(' ').next().and_then(|word| word.parse().ok());
+        let parent = after.split(' ').nth(2).and_then(|word| word.parse().ok());
+        let process = |id: Option<i32>| id.and_then(Pid::from_raw);
+        parents.extend(process(pid).zip(process(parent)));
+    }
+    let mut family = vec![first];
+    let mut at = 0;
+    while let Some(parent) = family.get(at).copied() {
+        family.extend(parents.iter().filter(|(_, p)| *p == parent).map(|(pid, _)| *pid));
+        at += 1;
+    }
+    family
 }
 
 /// Splits an editor's command line: words between blanks, quotes around words

@@ -187,3 +187,41 @@ fn an_editor_that_fails_or_is_not_there_changes_nothing_and_is_named() {
         terminal.ends(0);
     }
 }
+
+#[test]
+fn a_signal_ends_the_program_and_the_editor_with_what_was_saved_kept() {
+    let daemon = daemon();
+    let shown = daemon.create("signalled", "isolation: runc\ntier: dev.small\n");
+    let draft = daemon.state().join(format!("drafts/{}.yaml", crate::id(&shown)));
+    let editor = daemon.dir().join("editor");
+    // A wrapper that hands nothing on, around an editor that leaves the terminal raw, and
+    // one that is deaf to the signal.
+    for deaf in ["", "trap '' TERM; "] {
+        let inner = daemon.dir().join("inner");
+        let raw = "stty raw -echo; sed -i s/dev.small/dev.large/ \"$1\"";
+        script(
+            &inner,
+            &format!("{deaf}{raw}\nprintf 'saved and busy'\nwhile :; do sleep 1000; done\n"),
+        );
+        script(&editor, &format!("{deaf}'{}' \"$1\"\ntrue\n", inner.display()));
+        let mut command = program(&daemon);
+        command.env("EDITOR", &editor);
+        let mut terminal = Terminal::start(&command);
+        terminal.shows("1 running");
+        terminal.press("e");
+        terminal.shows("good");
+        terminal.press(F4);
+        terminal.shows("saved and busy");
+        terminal.signal("TERM");
+        terminal.ends(0);
+        let kept = std::fs::read_to_string(&draft).expect("a draft");
+        assert!(kept.contains("dev.large"), "{kept}");
+        std::fs::remove_file(&draft).expect("removed");
+        let mut left = std::process::Command::new("pgrep");
+        left.args(["-f", &inner.display().to_string()]);
+        eventually("the editor has ended with all it ran", || {
+            let left = left.output().expect("pgrep runs").stdout;
+            if left.is_empty() { Ok(()) } else { Err(String::from_utf8_lossy(&left).into_owned()) }
+        });
+    }
+}

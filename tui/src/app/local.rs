@@ -13,10 +13,12 @@ use crate::session::Session;
 use crate::spec_file::{self, FILE_NAME};
 use crate::transcript::{Escapes, Transcript};
 use pinacle_protocol::{ApiError, ErrorKind, PodId, PodRef, StreamFrame, StreamRequest};
+use rustix::termios::{OptionalActions, tcgetattr, tcsetattr};
 use std::fs::{self, DirBuilder, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use tokio::signal::unix::{SignalKind, signal};
 
 /// Returns a path as it was typed: `~` is the home directory.
 fn typed(facts: &Facts, text: &str) -> PathBuf {
@@ -171,17 +173,39 @@ pub(super) async fn save(
     Ok(format!("{lines} in {}", path.display()))
 }
 
-/// Has a text edited by the user's own editor.
+/// Has a text edited by the user's own editor, which ends when this program is told to: what
+/// it has saved by then counts.
 pub(super) async fn edit(session: &Session, text: &str) -> Result<Option<String>, String> {
+    let failed = |error: io::Error| format!("signals cannot be heard: {error}");
+    let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
+    let mut hangup = signal(SignalKind::hangup()).map_err(failed)?;
+    let mut told = false;
+    let ends = async {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = hangup.recv() => {}
+        }
+        told = true;
+    };
+
     let name = format!("edit-{}.yaml", std::process::id());
     let path = kept::drafts(&session.paths.state_dir).join(name);
     let failed = |error: io::Error| format!("{} cannot be used: {error}", path.display());
     write_private(&path, text).map_err(failed)?;
-    let opened = editing::open(session, &path).await;
+    let settings = tcgetattr(io::stdin());
+    let opened = editing::open(session, &path, ends).await;
+    // One that could not say goodbye leaves the terminal as it liked it.
+    if let (Err(_), Ok(settings)) = (&opened, settings) {
+        tcsetattr(io::stdin(), OptionalActions::Now, &settings).unwrap_or_default();
+    }
     let edited = fs::read_to_string(&path);
     fs::remove_file(&path).unwrap_or_default();
     match opened {
         Ok(()) => {
+            let edited = edited.map_err(failed)?;
+            Ok((edited != text).then_some(edited))
+        }
+        Err(_) if told => {
             let edited = edited.map_err(failed)?;
             Ok((edited != text).then_some(edited))
         }

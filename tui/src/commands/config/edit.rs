@@ -72,7 +72,8 @@ async fn edit(
 ) -> Result<(), Failure> {
     let mut base = pod.spec_revision;
     loop {
-        editing::open(session, &buffer.path).await?;
+        // A signal that ends this program is for all that run on the terminal.
+        editing::open(session, &buffer.path, std::future::pending()).await?;
         let text = buffer.read()?;
         if text == original {
             session.console.remark("nothing was changed");
