@@ -159,7 +159,7 @@ Example:
 /// What `events` takes.
 #[derive(Debug, Args)]
 pub struct EventsArgs {
-    /// Go on with what comes, until interrupted
+    /// Go on with what comes, also when the daemon restarts, until interrupted
     #[arg(long, short)]
     pub follow: bool,
 }

@@ -17,6 +17,7 @@ pub mod cmd;
 pub mod commands;
 pub mod editing;
 pub mod failure;
+pub mod follow;
 pub mod journal;
 pub mod kept;
 pub mod keymap;

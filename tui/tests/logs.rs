@@ -67,6 +67,58 @@ async fn following_ends_with_ctrl_c() {
     assert_eq!(running.await.expect("no panic"), 130);
 }
 
+/// Has the daemon end in order.
+async fn end_daemon(world: &World) {
+    world.fake.stopped.notify_one();
+    eventually("nobody listens", || !world.socket().exists()).await;
+    world.fake.ends.notify_waiters();
+}
+
+#[tokio::test]
+async fn following_goes_on_with_the_next_daemon_and_says_so() {
+    let mut world = world();
+    let (out, err) = (Written::default(), Written::default());
+    let surroundings = world.surroundings(Box::new(out.clone()), err.clone());
+    let words = ["pinacle-tui", "logs", "-f", "web"].map(OsString::from);
+    let running = tokio::spawn(pinacle_tui::run(words, surroundings));
+    eventually("all is printed", || out.text().contains("Exit code: 2")).await;
+    let before = out.text();
+    end_daemon(&world).await;
+    eventually("it is said", || err.text().contains("the daemon ended; waiting")).await;
+    let seq = world.fake.state().journal.last().expect("a record").seq;
+    let more = [begin(seq + 1, "More", "echo more"), end(seq + 2, seq + 1, Some(0))];
+    world.fake.state().journal.extend(more);
+    world.serve();
+    eventually("it goes on", || out.text().contains("echo more")).await;
+    assert_eq!(out.text().matches("Exit code: 2").count(), 1, "nothing twice");
+    assert!(out.text().starts_with(&before));
+    assert!(err.text().contains("the daemon is back"), "{}", err.text());
+    // The end of the pod is the end of its journal.
+    world.fake.state().pods.clear();
+    world.fake.ends.notify_waiters();
+    assert_eq!(running.await.expect("no panic"), 0);
+}
+
+#[tokio::test]
+async fn followers_end_with_the_code_for_it_when_no_daemon_comes_back() {
+    for (line, printed) in [("logs -f web", "Exit code: 2"), ("events -f", "")] {
+        let world = world();
+        let (out, err) = (Written::default(), Written::default());
+        let surroundings = world.surroundings(Box::new(out.clone()), err.clone());
+        let words = std::iter::once("pinacle-tui").chain(line.split(' ')).map(OsString::from);
+        let running = tokio::spawn(pinacle_tui::run(words.collect::<Vec<_>>(), surroundings));
+        eventually("it follows", || !world.fake.state().streams.is_empty()).await;
+        eventually("all is printed", || out.text().contains(printed)).await;
+        end_daemon(&world).await;
+        eventually("it is said", || err.text().contains("waiting for it to come back")).await;
+        // A minute passes at once.
+        tokio::time::pause();
+        assert_eq!(running.await.expect("no panic"), 10, "{line}");
+        tokio::time::resume();
+        assert!(err.text().contains("did not come back within 60 s"), "{}", err.text());
+    }
+}
+
 #[tokio::test]
 async fn a_lost_link_is_made_anew_and_nothing_is_missing_or_shown_twice() {
     let world = world();

@@ -181,7 +181,7 @@ pub struct ShellArgs {
 pub struct LogsArgs {
     /// The pod [default: the one of this directory]
     pub pod: Option<String>,
-    /// Go on with what comes, until interrupted
+    /// Go on with what comes, also when the daemon restarts, until interrupted or the pod is gone
     #[arg(long, short)]
     pub follow: bool,
     /// Show the commands run on the host as well

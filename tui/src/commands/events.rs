@@ -3,6 +3,7 @@
 
 use crate::args::EventsArgs;
 use crate::failure::Failure;
+use crate::follow::Follower;
 use crate::output::time::rfc3339;
 use crate::sanitize::plain_line;
 use crate::session::Session;
@@ -12,28 +13,38 @@ use pinacle_protocol::{Cursor, Event, EventRecord, StreamFrame, StreamRequest};
 ///
 /// # Errors
 ///
-/// The daemon's.
+/// The daemon's; `daemon_unreachable` when it ends while it is followed and does not come back.
 pub async fn run(session: &mut Session, args: EventsArgs) -> Result<(), Failure> {
     let client = session.client().await?;
     let request = StreamRequest::Events { after: Some(Cursor::default()) };
+    if args.follow {
+        let mut following = Follower::open(&client, request).await?;
+        while let Some(frame) = following.next(session, &client).await? {
+            print(session, frame)?;
+        }
+        return Ok(());
+    }
     let mut frames = client.stream(request).await?;
     while let Some(frame) = frames.next().await? {
         match frame {
-            StreamFrame::Event(record) if session.console.is_json() => {
-                session.console.json(&record)?;
-            }
-            StreamFrame::Event(record) => session.console.line(&render(&record))?,
-            StreamFrame::Gap { missed, .. } if session.console.is_json() => {
-                session.console.json(&serde_json::json!({ "type": "gap", "missed": missed }))?;
-            }
-            StreamFrame::Gap { .. } => session.console.line("[earlier events are gone]")?,
-            StreamFrame::CaughtUp { .. } if args.follow => {}
             StreamFrame::CaughtUp { .. } | StreamFrame::End => break,
-            StreamFrame::Error(error) => return Err(error.into()),
-            StreamFrame::Journal { .. } => {}
+            frame => print(session, frame)?,
         }
     }
     Ok(())
+}
+
+fn print(session: &mut Session, frame: StreamFrame) -> Result<(), Failure> {
+    match frame {
+        StreamFrame::Event(record) if session.console.is_json() => session.console.json(&record),
+        StreamFrame::Event(record) => session.console.line(&render(&record)),
+        StreamFrame::Gap { missed, .. } if session.console.is_json() => {
+            session.console.json(&serde_json::json!({ "type": "gap", "missed": missed }))
+        }
+        StreamFrame::Gap { .. } => session.console.line("[earlier events are gone]"),
+        StreamFrame::Error(error) => Err(error.into()),
+        StreamFrame::CaughtUp { .. } | StreamFrame::End | StreamFrame::Journal { .. } => Ok(()),
+    }
 }
 
 /// Returns an event on one line.

@@ -4,6 +4,7 @@
 use crate::args::LogsArgs;
 use crate::client::Client;
 use crate::failure::Failure;
+use crate::follow::Follower;
 use crate::locate;
 use crate::output::Paint;
 use crate::session::Session;
@@ -17,7 +18,8 @@ use std::collections::BTreeSet;
 ///
 /// # Errors
 ///
-/// `not_found`, and the daemon's.
+/// `not_found`, and the daemon's; `daemon_unreachable` when it ends while it is followed and
+/// does not come back.
 pub async fn run(session: &mut Session, args: LogsArgs) -> Result<(), Failure> {
     let client = session.client().await?;
     let pod = locate::pod(session, &client, args.pod.as_deref()).await?;
@@ -29,14 +31,18 @@ pub async fn run(session: &mut Session, args: LogsArgs) -> Result<(), Failure> {
         follow: args.follow,
     };
     let mut printer = Printer::new(session, args.raw, since);
+    if args.follow {
+        let mut following = Follower::open(&client, request).await?;
+        while let Some(frame) = following.next(session, &client).await? {
+            printer.frame(session, frame)?;
+        }
+        return printer.finish(session);
+    }
     let mut frames = client.stream(request).await?;
     while let Some(frame) = frames.next().await? {
         match frame {
-            StreamFrame::Journal { records, .. } => printer.records(session, &records)?,
-            StreamFrame::Gap { missed, .. } => printer.gap(session, missed)?,
-            StreamFrame::Error(error) => return Err(error.into()),
             StreamFrame::End => break,
-            StreamFrame::CaughtUp { .. } | StreamFrame::Event(_) => {}
+            frame => printer.frame(session, frame)?,
         }
     }
     printer.finish(session)
@@ -70,6 +76,15 @@ impl Printer {
             (false, Paint::Plain) => Escapes::Strip,
         };
         Self { transcript: Transcript::new(paint, escapes), since, earlier: BTreeSet::new() }
+    }
+
+    fn frame(&mut self, session: &mut Session, frame: StreamFrame) -> Result<(), Failure> {
+        match frame {
+            StreamFrame::Journal { records, .. } => self.records(session, &records),
+            StreamFrame::Gap { missed, .. } => self.gap(session, missed),
+            StreamFrame::Error(error) => Err(error.into()),
+            StreamFrame::End | StreamFrame::CaughtUp { .. } | StreamFrame::Event(_) => Ok(()),
+        }
     }
 
     fn records(&mut self, session: &mut Session, records: &[JournalRecord]) -> Result<(), Failure> {

@@ -49,6 +49,8 @@ pub(crate) struct Fake {
     state: Arc<Mutex<State>>,
     changed: Arc<tokio::sync::Notify>,
     pub(crate) stopped: Arc<tokio::sync::Notify>,
+    /// Tells followers that the daemon ends.
+    pub(crate) ends: Arc<tokio::sync::Notify>,
 }
 
 impl Default for Fake {
@@ -90,6 +92,7 @@ impl Default for Fake {
             state: Arc::new(Mutex::new(state)),
             changed: Arc::default(),
             stopped: Arc::default(),
+            ends: Arc::default(),
         }
     }
 }

@@ -35,6 +35,8 @@ pub(crate) async fn serve(mut stream: UnixStream, fake: Fake) {
                     }
                 }
             }
+            let last = fake.state().journal.last().map_or(0, |r| r.seq);
+            let cursor = Cursor { epoch: 1, seq: last.max(after) };
             write_line(&mut stream, &StreamFrame::CaughtUp { cursor }).await;
             if !follow {
                 write_line(&mut stream, &StreamFrame::End).await;
@@ -43,8 +45,11 @@ pub(crate) async fn serve(mut stream: UnixStream, fake: Fake) {
         }
     };
     if follows {
-        // Until the client leaves.
-        stream.read_u8().await.unwrap_or_default();
+        // Until the client leaves, or the daemon ends.
+        tokio::select! {
+            _ = stream.read_u8() => {}
+            () = fake.ends.notified() => write_line(&mut stream, &StreamFrame::End).await,
+        }
     }
 }
 
