@@ -37,10 +37,9 @@ impl Disk {
         look(&self.parts().records)
     }
 
-    /// Returns how many commits there are, and how many a power cut cannot take back.
-    pub(crate) fn length(&self) -> (usize, usize) {
-        let parts = self.parts();
-        (parts.commits.len(), parts.synced)
+    /// Returns how many commits there are.
+    pub(crate) fn length(&self) -> usize {
+        self.parts().commits.len()
     }
 
     pub(crate) fn fill(&self) {

@@ -1,8 +1,12 @@
 //! What clients were told, and what must be so because of it.
 
 use pinacle_core::event::{Action, Request};
-use pinacle_protocol::{Accepted, ApiError, PodId, RequestId};
+use pinacle_core::record::{Record, RecordKey};
+use pinacle_protocol::{Accepted, ApiError, Desired, PodId, RequestId};
 use std::collections::BTreeMap;
+
+/// Ended operations that are kept of each pod.
+const KEPT_PER_POD: usize = 20;
 
 /// What a client may rely on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,14 +33,13 @@ pub(crate) struct Made {
 #[derive(Default)]
 pub(crate) struct Ledger {
     pub(crate) made: Vec<Made>,
-    /// By pod: what holds now and how many commits there were when it was promised;
-    /// `None` when a request went unanswered.
-    promises: BTreeMap<PodId, (Option<Promise>, usize)>,
+    /// By pod: what holds now; `None` when a request went unanswered.
+    promises: BTreeMap<PodId, Option<Promise>>,
 }
 
 impl Ledger {
     pub(crate) fn promises(&self) -> impl Iterator<Item = (&PodId, Promise)> {
-        self.promises.iter().filter_map(|(pod, (promise, _))| Some((pod, (*promise)?)))
+        self.promises.iter().filter_map(|(pod, promise)| Some((pod, (*promise)?)))
     }
 
     /// Takes note of an answer, or that there was none.
@@ -44,7 +47,6 @@ impl Ledger {
         &mut self,
         index: usize,
         answer: Option<Result<Accepted, ApiError>>,
-        commits: usize,
     ) -> Result<(), String> {
         let made = &mut self.made[index];
         let before = made.answer.clone();
@@ -69,48 +71,77 @@ impl Ledger {
                     known.is_ok_and(|known| known.operation.is_some() && known == accepted)
                 });
                 match promise {
-                    Some(promise) if first => self.promise(&accepted.pod, promise, commits),
+                    Some(promise) if first => self.promise(&accepted.pod, promise),
                     // It may be carried out only now, or have been before others were.
                     // A changed spec makes a creation that failed anew.
-                    _ if !done => self.doubt(&accepted.pod, commits),
+                    _ if !done => self.doubt(&accepted.pod),
                     _ => {}
                 }
             }
             Some(Err(error)) => made.answer = Some(Err(error)),
             None => {
-                if let Request::Act { pod, .. } = &made.request {
-                    let pod = pod.clone();
-                    self.doubt(&pod, commits);
-                }
+                let pod = match &made.request {
+                    Request::Act { pod, .. } => Some(pod.clone()),
+                    Request::Reconfigure(change) => Some(change.pod.clone()),
+                    Request::Create(_) | Request::Adopt { .. } => None,
+                };
+                pod.iter().for_each(|pod| self.doubt(pod));
             }
         }
         Ok(())
     }
 
-    fn promise(&mut self, pod: &PodId, promise: Promise, commits: usize) {
-        let held = self.promises.entry(pod.clone()).or_insert((None, 0));
+    fn promise(&mut self, pod: &PodId, promise: Promise) {
+        let held = self.promises.entry(pod.clone()).or_insert(None);
         // Nothing comes back from being gone.
-        if held.0 != Some(Promise::Gone) {
-            *held = (Some(promise), commits);
+        if *held != Some(Promise::Gone) {
+            *held = Some(promise);
         }
     }
 
     /// Nobody knows what of a pod holds.
-    pub(crate) fn doubt(&mut self, pod: &PodId, commits: usize) {
+    pub(crate) fn doubt(&mut self, pod: &PodId) {
         if let Some(held) = self.promises.get_mut(pod)
-            && held.0 != Some(Promise::Gone)
+            && *held != Some(Promise::Gone)
         {
-            *held = (None, commits);
+            *held = None;
         }
     }
 
-    /// Only this many commits outlived a power cut. That a pod was made or deleted does.
-    pub(crate) fn lost_power(&mut self, kept: usize) {
-        for held in self.promises.values_mut() {
-            if held.1 > kept && held.0 != Some(Promise::Gone) {
-                held.0 = None;
+    /// What was answered is on the disk, whatever a power cut took of what came after.
+    pub(crate) fn outlived(&self, records: &BTreeMap<RecordKey, Record>) -> Result<(), String> {
+        for (pod, promise) in self.promises() {
+            let record = records.get(&RecordKey::Pod(pod.clone()));
+            let desired = record.map(|record| match record {
+                Record::Pod(pod) => pod.desired,
+                Record::Operation(_) => unreachable!("it is stored as a pod"),
+            });
+            let kept = match promise {
+                Promise::Gone => desired.is_none_or(|desired| desired == Desired::Gone),
+                Promise::Running => desired == Some(Desired::Running),
+                Promise::Stopped => desired == Some(Desired::Stopped),
+            };
+            if !kept {
+                return Err(format!("{pod} was promised {promise:?}, on disk it is {desired:?}"));
             }
         }
+        let mut operations: BTreeMap<&PodId, usize> = BTreeMap::new();
+        for record in records.values() {
+            if let Record::Operation(operation) = record {
+                *operations.entry(&operation.pod).or_default() += 1;
+            }
+        }
+        for made in &self.made {
+            let Some(Ok(Accepted { pod, operation: Some(operation) })) = &made.answer else {
+                continue;
+            };
+            // Only where there are so many are old ones forgotten.
+            let few = operations.get(pod).is_none_or(|count| *count < KEPT_PER_POD);
+            if few && !records.contains_key(&RecordKey::Operation(operation.clone())) {
+                return Err(format!("{} was answered {operation}, which is not on disk", made.id));
+            }
+        }
+        Ok(())
     }
 
     /// Nothing that was stored is left.

@@ -3,9 +3,10 @@
 //!
 //! A seed gives a recipe: a list of requests of clients, faults of the engine, deaths of the
 //! daemon and things done behind its back. After every batch the daemon handles, what must
-//! always hold is checked; in the end nothing is in the way any more, time passes, and
-//! everything must be as it was promised. Nothing here depends on real time or real chance:
-//! the same seed gives the same log, bit for bit.
+//! always hold is checked; after a power cut, which takes of the disk what was not synced,
+//! what had been answered must be there all the same; in the end nothing is in the way any
+//! more, time passes, and everything must be as it was promised. Nothing here depends on real
+//! time or real chance: the same seed gives the same log, bit for bit.
 //!
 //! A failure prints the seed, the shortest recipe that still fails, the log, and the command
 //! that plays it again. More seeds by hand:
@@ -20,6 +21,7 @@
 //! - a port, or an address range, not counted as held or not given back: seed 0, the core's
 //!   own check
 //! - an answer before its commit: seed 14, a promise at rest
+//! - an answer whose commit is not synced: seed 19, a promise that a power cut took
 //! - volumes that the way back of a creation leaves: seed 273, after what removes late
 //!   things had cleared most of them away
 //! - what comes late of a failed creation left there: seed 18, the volumes at rest
@@ -31,9 +33,6 @@
 //! - a deleted pod that comes late taken for a new one: seed 70, a promise at rest
 //! - a repeated request carried out twice: seed 4, its two answers
 //! - a removed pod that no event tells of: seed 0, who follows the events
-//!
-//! Not seen here: an answer whose commit is not synced, because what a power cut takes of
-//! the last commits is forgiven.
 
 mod chance;
 mod check;

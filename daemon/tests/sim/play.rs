@@ -74,11 +74,13 @@ impl World {
             Action::Terminate => self.terminate().await,
             Action::PowerCut { lost } => {
                 self.kill().await;
-                let (commits, _) = self.disk.length();
+                let commits = self.disk.length();
                 let kept = self.disk.lose_power(commits.saturating_sub(lost));
                 self.host.log(format!("{kept} of {commits} commits are left"));
                 self.forgot |= kept < commits;
-                self.ledger.lost_power(kept);
+                if let Err(lost) = self.disk.with_records(|left| self.ledger.outlived(left)) {
+                    self.found(lost);
+                }
                 self.host.cut_link();
                 self.host.fake.reboot();
                 self.host.fake.mend_link();

@@ -42,7 +42,7 @@ pub(crate) struct World {
     pub(crate) watcher: Watcher,
     /// Pods that something was done to which nobody can mend for them.
     pub(crate) spoilt: BTreeSet<PodId>,
-    /// Whether a power cut took commits that had been acknowledged.
+    /// Whether a power cut took commits, none of which anything had been promised by.
     pub(crate) forgot: bool,
     requests: u64,
 }
@@ -226,8 +226,7 @@ impl World {
             Some(Err(error)) => error.chain(),
         };
         self.host.log(format!("{} is answered: {said}", made.id));
-        let (commits, _) = self.disk.length();
-        if let Err(found) = self.ledger.answered(index, answer, commits) {
+        if let Err(found) = self.ledger.answered(index, answer) {
             self.found(found);
         }
     }
