@@ -3,20 +3,9 @@
 
 use pinacle_daemon::clock::Clock;
 use pinacle_daemon::store;
+use pinacle_daemon::testing::copy_directory;
 use serde_json::Value;
 use std::path::{Path, PathBuf};
-
-fn copy(from: &Path, to: &Path) {
-    std::fs::create_dir_all(to).expect("made");
-    for entry in std::fs::read_dir(from).expect("listed").flatten() {
-        let target = to.join(entry.file_name());
-        if entry.path().is_dir() {
-            copy(&entry.path(), &target);
-        } else {
-            std::fs::copy(entry.path(), target).expect("copied");
-        }
-    }
-}
 
 /// Whether all that was written is there; a later release may know more members.
 fn contains(found: &Value, expected: &Value) -> bool {
@@ -34,7 +23,7 @@ fn contains(found: &Value, expected: &Value) -> bool {
 
 fn check(fixture: &Path, without: &str) {
     let dir = tempfile::tempdir().expect("a directory");
-    copy(fixture, dir.path());
+    copy_directory(fixture, dir.path()).expect("copied");
     if !without.is_empty() {
         std::fs::remove_dir_all(dir.path().join(without)).expect("removed");
     }

@@ -2,6 +2,7 @@
 //! real pods, without gVisor and with nothing in them.
 
 use crate::{PLAIN, PROGRAMS};
+use pinacle_daemon::testing::Chance;
 use pinacle_tests::daemon::{Daemon, Ran};
 use pinacle_tests::engine;
 use pinacle_tests::wait::eventually;
@@ -86,17 +87,6 @@ fn fifty_pods_are_made_listed_stopped_started_and_removed_by_twenty_clients() {
         assert!(watcher.join().expect("the watcher") > 10);
     });
     assert_eq!(engine::owned_by(&daemon.owner()), Vec::<String>::new());
-}
-
-/// A small random sequence, the same for the same seed.
-struct Chance(u64);
-
-impl Chance {
-    fn below(&mut self, n: u64) -> u64 {
-        self.0 =
-            self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 33) % n
-    }
 }
 
 fn seed() -> u64 {
@@ -187,7 +177,7 @@ fn kills_at_random_moments_under_load_lose_nothing() {
                 let dir = base.join(name).display().to_string();
                 let (daemon, over) = (&shared, &over);
                 scope.spawn(move || {
-                    let mut chance = Chance(seed ^ (i << 40));
+                    let mut chance = Chance::new(seed ^ (i << 40));
                     let mut client =
                         Fickle { daemon, name: name.clone(), dir, wanted: Wanted::Gone };
                     while !over.load(Ordering::Relaxed) {
@@ -198,7 +188,7 @@ fn kills_at_random_moments_under_load_lose_nothing() {
                 })
             })
             .collect();
-        let mut chance = Chance(seed);
+        let mut chance = Chance::new(seed);
         for _ in 0..10 {
             std::thread::sleep(Duration::from_millis(200 + chance.below(1_500)));
             let mut daemon = shared.write().unwrap_or_else(PoisonError::into_inner);

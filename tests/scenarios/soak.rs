@@ -4,6 +4,7 @@
 //! `PINACLE_SOAK_SEED` takes.
 
 use crate::{PROGRAMS, id};
+use pinacle_daemon::testing::Chance;
 use pinacle_tests::daemon::{Daemon, Ran};
 use pinacle_tests::own_engine::OwnEngine;
 use pinacle_tests::wait::eventually;
@@ -34,7 +35,7 @@ struct Known {
 }
 
 struct Soak {
-    random: u64,
+    chance: Chance,
     engine: OwnEngine,
     daemon: Daemon,
     pods: BTreeMap<String, Known>,
@@ -51,17 +52,9 @@ fn spec(edit: u64) -> String {
 }
 
 impl Soak {
-    fn below(&mut self, end: usize) -> usize {
-        self.random = self.random.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut x = self.random;
-        x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        usize::try_from((x ^ (x >> 31)) % u64::try_from(end).expect("small")).expect("small")
-    }
-
     fn pick(&mut self) -> Option<String> {
         let names: Vec<_> = self.pods.keys().cloned().collect();
-        (!names.is_empty()).then(|| names[self.below(names.len())].clone())
+        (!names.is_empty()).then(|| names[self.chance.index(names.len())].clone())
     }
 
     /// Repeats a command until it works: hosts come back, operations end.
@@ -74,7 +67,7 @@ impl Soak {
 
     /// One thing a user does, and that it is so afterwards.
     fn use_it(&mut self) {
-        let choice = self.below(12);
+        let choice = self.chance.index(12);
         let Some(name) = self.pick() else { return self.create() };
         match choice {
             0 | 1 if self.pods.len() < PODS => self.create(),
@@ -138,7 +131,7 @@ impl Soak {
         if !self.known(name).running {
             return;
         }
-        let note = format!("note-{}", self.below(1_000_000));
+        let note = format!("note-{}", self.chance.index(1_000_000));
         let write = format!("echo {note} > /workspace/note; sync; echo $EDIT");
         let said = self.until_ok(&["exec", name, "--", "sh", "-c", &write]).stdout;
         let known = self.known(name);
@@ -161,7 +154,7 @@ impl Soak {
     }
 
     fn fault(&mut self) {
-        match self.below(5) {
+        match self.chance.index(5) {
             0 | 1 => {
                 self.daemon.kill();
                 self.daemon.spawn();
@@ -223,7 +216,7 @@ fn a_day_in_ten_minutes_leaves_everything_as_wanted() {
     let engine = OwnEngine::start();
     let daemon = Daemon::start_on(PROGRAMS, &engine, "");
     let mut soak = Soak {
-        random: seed,
+        chance: Chance::new(seed),
         engine,
         daemon,
         pods: BTreeMap::new(),
@@ -233,7 +226,7 @@ fn a_day_in_ten_minutes_leaves_everything_as_wanted() {
     };
     let began = Instant::now();
     while began.elapsed() < length * 2 / 3 {
-        for _ in 0..=soak.below(4) {
+        for _ in 0..=soak.chance.index(4) {
             soak.use_it();
         }
         soak.fault();

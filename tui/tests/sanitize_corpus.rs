@@ -1,6 +1,7 @@
 //! Saved outputs that programs, or people who meant no good, have printed: whatever they are and
 //! however they are cut, and whatever thousands of changes make of them, what comes out is text.
 
+use crate::ui::chance::Chance;
 use pinacle_tui::sanitize::{Keep, Sanitizer};
 use std::path::Path;
 
@@ -74,13 +75,8 @@ fn saved_outputs_and_what_changes_make_of_them_are_only_text() {
     assert!(names.len() > 15, "the corpus is gone");
     let saved: Vec<Vec<u8>> =
         names.iter().map(|path| std::fs::read(path).expect("it can be read")).collect();
-    let mut state = 0x2545_f491_4f6c_dd1d_u64;
-    let mut below = move |end: usize| {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        usize::try_from(state % end.max(1) as u64).expect("small")
-    };
+    let mut chance = Chance::new(1);
+    let mut below = |end| chance.below(end);
     for (path, bytes) in names.iter().zip(&saved) {
         let name = path.display().to_string();
         check(&name, bytes);

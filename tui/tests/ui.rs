@@ -1,7 +1,7 @@
 //! The full screen, without a terminal: what it shows, what keys do, that
 //! nothing breaks it.
 
-mod chance;
+pub(crate) mod chance;
 mod colours;
 mod frames;
 mod fuzz;

@@ -5,6 +5,7 @@
 
 use super::tests::{open_dir, operation, put, try_open};
 use super::*;
+use crate::testing::{Chance, copy_directory};
 use std::ops::Range;
 
 /// A few seeds in every run; by hand, thousands.
@@ -12,19 +13,6 @@ fn seeds() -> Range<u64> {
     let text = std::env::var("PINACLE_SEEDS").unwrap_or_else(|_| "0..3".to_owned());
     let (from, to) = text.split_once("..").expect("FROM..TO");
     from.parse().expect("a number")..to.parse().expect("a number")
-}
-
-/// Numbers from a seed.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, end: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut x = self.0;
-        x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (x ^ (x >> 31)) % end.max(1)
-    }
 }
 
 /// What happens to a file.
@@ -47,12 +35,12 @@ const ALL: [Damage; 6] = [
     Damage::Garbage,
 ];
 
-fn damage(path: &Path, how: Damage, random: &mut Random) -> String {
+fn damage(path: &Path, how: Damage, chance: &mut Chance) -> String {
     let mut bytes = std::fs::read(path).expect("read");
     let length = u64::try_from(bytes.len()).expect("small");
     let index = |at: u64| usize::try_from(at).expect("small");
-    let from = index(random.below(length));
-    let to = (from + 1 + index(random.below(600))).min(bytes.len());
+    let from = index(chance.below(length.max(1)));
+    let to = (from + 1 + index(chance.below(600))).min(bytes.len());
     match how {
         Damage::Deleted => {
             std::fs::remove_file(path).expect("removed");
@@ -62,30 +50,18 @@ fn damage(path: &Path, how: Damage, random: &mut Random) -> String {
         Damage::CutOff => bytes.truncate(from),
         Damage::Flipped => {
             if let Some(byte) = bytes.get_mut(from) {
-                *byte ^= 1 << random.below(8);
+                *byte ^= 1 << chance.below(8);
             }
         }
         Damage::Zeroed => bytes[from.min(to)..to].fill(0),
         Damage::Garbage => {
             for byte in &mut bytes[from.min(to)..to] {
-                *byte = random.below(256).to_le_bytes()[0];
+                *byte = chance.below(256).to_le_bytes()[0];
             }
         }
     }
     std::fs::write(path, bytes).expect("damaged");
     format!("{how:?} at {from}")
-}
-
-fn copy(from: &Path, to: &Path) {
-    std::fs::create_dir_all(to).expect("made");
-    for entry in std::fs::read_dir(from).expect("listed").flatten() {
-        let target = to.join(entry.file_name());
-        if entry.path().is_dir() {
-            copy(&entry.path(), &target);
-        } else {
-            std::fs::copy(entry.path(), target).expect("copied");
-        }
-    }
 }
 
 fn files(dir: &Path, found: &mut Vec<PathBuf>) {
@@ -100,14 +76,14 @@ fn files(dir: &Path, found: &mut Vec<PathBuf>) {
 }
 
 /// A store with two exports, commits behind each, and records gone and changed.
-fn lived_in(dir: &Path, random: &mut Random) -> Vec<Record> {
+fn lived_in(dir: &Path, chance: &mut Chance) -> Vec<Record> {
     let mut model = std::collections::BTreeMap::new();
     let (mut store, ..) = open_dir(dir);
     for step in 0..60 {
-        let n = random.below(20);
-        let size = usize::try_from(random.below(if step % 9 == 0 { 40_000 } else { 900 }));
+        let n = chance.below(20);
+        let size = usize::try_from(chance.below(if step % 9 == 0 { 40_000 } else { 900 }));
         let note = format!("{step} {}", "n".repeat(size.expect("small")));
-        let change = if random.below(4) == 0 {
+        let change = if chance.below(4) == 0 {
             model.remove(&operation(n, "").key());
             Change::Delete(operation(n, "").key())
         } else {
@@ -125,18 +101,18 @@ fn lived_in(dir: &Path, random: &mut Random) -> Vec<Record> {
 #[test]
 fn any_one_damaged_file_loses_nothing_acknowledged() {
     for seed in seeds() {
-        let mut random = Random(seed);
+        let mut chance = Chance::new(seed);
         let original = tempfile::tempdir().expect("a directory");
-        let expected = lived_in(original.path(), &mut random);
+        let expected = lived_in(original.path(), &mut chance);
         let mut all = Vec::new();
         files(original.path(), &mut all);
         assert!(all.len() >= 6, "{all:?}");
         for path in &all {
             for how in ALL {
                 let dir = tempfile::tempdir().expect("a directory");
-                copy(original.path(), dir.path());
+                copy_directory(original.path(), dir.path()).expect("copied");
                 let name = path.strip_prefix(original.path()).expect("inside");
-                let what = damage(&dir.path().join(name), how, &mut random);
+                let what = damage(&dir.path().join(name), how, &mut chance);
                 let what = format!("seed {seed}: {} {what}", name.display());
                 check(dir.path(), &expected, &what);
             }
@@ -162,7 +138,7 @@ fn check(dir: &Path, expected: &[Record], what: &str) {
 #[test]
 fn a_lost_database_and_a_damaged_export_give_what_is_legible_and_say_so() {
     let dir = tempfile::tempdir().expect("a directory");
-    let expected = lived_in(dir.path(), &mut Random(1));
+    let expected = lived_in(dir.path(), &mut Chance::new(1));
     std::fs::remove_dir_all(dir.path().join("db")).expect("removed");
     let folder = dir.path().join("export");
     let exports = export::list(&folder);
@@ -189,14 +165,14 @@ fn a_database_set_back_is_brought_up_again() {
         store.commit(&[put(1, "one"), put(2, "two")], Durability::Sync).expect("committed");
     }
     // As after a power cut: the database has not seen the last commits, the log has.
-    copy(&dir.path().join("db"), before.path());
+    copy_directory(&dir.path().join("db"), before.path()).expect("copied");
     {
         let (mut store, ..) = open_dir(dir.path());
         store.commit(&[put(3, "three")], Durability::Sync).expect("committed");
         store.commit(&[Change::Delete(operation(1, "").key())], Durability::Sync).expect("deleted");
     }
     std::fs::remove_dir_all(dir.path().join("db")).expect("removed");
-    copy(before.path(), &dir.path().join("db"));
+    copy_directory(before.path(), &dir.path().join("db")).expect("copied");
     let (_, records, recovered) = open_dir(dir.path());
     assert_eq!(recovered, None);
     assert_eq!(records, [operation(2, "two"), operation(3, "three")]);

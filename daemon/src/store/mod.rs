@@ -8,7 +8,7 @@
 
 pub mod actor;
 mod changes;
-#[cfg(test)]
+#[cfg(all(test, feature = "testing"))]
 mod damage;
 mod database;
 mod error;

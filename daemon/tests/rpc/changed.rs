@@ -2,6 +2,7 @@
 //! changes make of them: each is answered in form, and the daemon serves the next one.
 
 use crate::rig::{Daemon, PATIENCE, SPEC, pod_ref, soon};
+use pinacle_daemon::testing::Chance;
 use pinacle_protocol::wire::PtyCodec;
 use pinacle_protocol::{PtyFrameKind, PtyReply, StreamFrame};
 use std::path::Path;
@@ -12,19 +13,7 @@ use tokio_util::codec::Decoder;
 /// Changes made of each saved input; the sequence is the same in every run.
 const CHANGES: usize = 60;
 
-/// A sequence of numbers that is the same in every run.
-struct Numbers(u64);
-
-impl Numbers {
-    fn below(&mut self, end: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        usize::try_from(self.0 % end.max(1) as u64).unwrap()
-    }
-}
-
-fn changed(bytes: &[u8], numbers: &mut Numbers) -> Vec<u8> {
+fn changed(bytes: &[u8], chance: &mut Chance) -> Vec<u8> {
     const PIECES: [&[u8]; 12] = [
         b"null",
         b"-1",
@@ -40,19 +29,19 @@ fn changed(bytes: &[u8], numbers: &mut Numbers) -> Vec<u8> {
         b"\x02",
     ];
     let mut made = bytes.to_vec();
-    for _ in 0..=numbers.below(3) {
-        let at = numbers.below(made.len() + 1);
-        let end = (at + numbers.below(8)).min(made.len());
-        match numbers.below(4) {
+    for _ in 0..=chance.index(3) {
+        let at = chance.index(made.len() + 1);
+        let end = (at + chance.index(8)).min(made.len());
+        match chance.index(4) {
             0 => made.truncate(at),
             1 => drop(made.drain(at..end)),
             2 => {
                 if let Some(byte) = made.get_mut(at) {
-                    *byte = u8::try_from(numbers.below(256)).unwrap();
+                    *byte = u8::try_from(chance.index(256)).unwrap();
                 }
             }
             _ => made
-                .splice(at..at, PIECES[numbers.below(PIECES.len())].iter().copied())
+                .splice(at..at, PIECES[chance.index(PIECES.len())].iter().copied())
                 .for_each(drop),
         }
     }
@@ -109,11 +98,11 @@ async fn all(mode: &str) {
     let mut files: Vec<_> = std::fs::read_dir(dir).unwrap().map(|e| e.unwrap().path()).collect();
     files.sort();
     assert!(files.len() > 4, "the corpus is gone");
-    let mut numbers = Numbers(0x853c_49e6_748f_ea9b);
+    let mut chance = Chance::new(0x853c_49e6_748f_ea9b);
     for file in files {
         let saved = std::fs::read(file).unwrap();
         for round in 0..=CHANGES {
-            let sent = if round == 0 { saved.clone() } else { changed(&saved, &mut numbers) };
+            let sent = if round == 0 { saved.clone() } else { changed(&saved, &mut chance) };
             let answer = converse(&daemon, mode, &sent).await;
             check(mode, &sent, &answer);
         }

@@ -1,7 +1,6 @@
 //! The host: the fake engine behind weather that the seed makes, a link that is cut and
 //! mended, and the moments at which a daemon dies.
 
-use crate::chance::Chance;
 use crate::weather::{Fate, Way, Weather, may_be_late};
 use futures::future::BoxFuture;
 use futures::stream::{self, BoxStream, StreamExt};
@@ -11,7 +10,7 @@ use pinacle_core::engine::{
 };
 use pinacle_daemon::engine::{Engine, ExecRequest, ExecSession, Freshness};
 use pinacle_daemon::journal::{Journal, PodJournal};
-use pinacle_daemon::testing::{CallKind, FakeEngine, TokioTime};
+use pinacle_daemon::testing::{CallKind, Chance, FakeEngine, TokioTime};
 use pinacle_protocol::{ApiError, ErrorKind, HostReport, PodId, PodTicket, PodUsage};
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard};

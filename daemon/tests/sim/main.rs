@@ -34,7 +34,6 @@
 //! - a repeated request carried out twice: seed 4, its two answers
 //! - a removed pod that no event tells of: seed 0, who follows the events
 
-mod chance;
 mod check;
 mod disk;
 mod host;

@@ -1,9 +1,9 @@
 //! What happens in one run: a list of actions that follows from the seed alone, so that it
 //! can be printed, replayed, and made shorter by leaving some out.
 
-use crate::chance::Chance;
 use crate::weather::Weather;
 use pinacle_core::event::Action as Asked;
+use pinacle_daemon::testing::Chance;
 
 /// Something that happens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,8 +1,7 @@
 //! How badly the engine behaves, and what becomes of one call.
 
-use crate::chance::Chance;
 use pinacle_core::engine::FailureClass;
-use pinacle_daemon::testing::CallKind;
+use pinacle_daemon::testing::{CallKind, Chance};
 use std::time::Duration;
 
 /// How the engine behaves for a while.

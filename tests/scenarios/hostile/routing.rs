@@ -2,6 +2,7 @@
 //! documentation says, over saved names and thousands made from them.
 
 use crate::{daemon, id};
+use pinacle_daemon::testing::Chance;
 use pinacle_tests::engine;
 use std::io::Write;
 use std::path::Path;
@@ -58,26 +59,14 @@ fn model(host: &str) -> Route {
     }
 }
 
-/// A sequence of numbers that is the same in every run.
-struct Numbers(u64);
-
-impl Numbers {
-    fn below(&mut self, end: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        usize::try_from(self.0 % end as u64).expect("small")
-    }
-}
-
 /// Changes a name in one to four places.
-fn changed(name: &str, numbers: &mut Numbers, pieces: &[&str]) -> String {
+fn changed(name: &str, chance: &mut Chance, pieces: &[&str]) -> String {
     let mut name = name.to_owned();
-    for _ in 0..=numbers.below(4) {
-        let at = numbers.below(name.len() + 1);
-        let end = (at + numbers.below(4)).min(name.len());
-        let piece = pieces[numbers.below(pieces.len())];
-        match numbers.below(4) {
+    for _ in 0..=chance.index(4) {
+        let at = chance.index(name.len() + 1);
+        let end = (at + chance.index(4)).min(name.len());
+        let piece = pieces[chance.index(pieces.len())];
+        match chance.index(4) {
             0 => name.insert_str(at, piece),
             1 => name.replace_range(at..end, piece),
             2 => name.replace_range(at..end, ""),
@@ -178,13 +167,13 @@ fn names() -> (Vec<String>, usize) {
         "x",
         "",
     ];
-    let mut numbers = Numbers(0x9e37_79b9_7f4a_7c15);
+    let mut chance = Chance::new(0x9e37_79b9_7f4a_7c15);
     let saved = names.len();
     for _ in 0..MADE {
-        let from = numbers.below(saved);
-        let mut made = changed(&names[from], &mut numbers, &pieces);
+        let from = chance.index(saved);
+        let mut made = changed(&names[from], &mut chance, &pieces);
         // Now and then a letter of several bytes, at the end, where nothing cuts it.
-        if numbers.below(40) == 0 {
+        if chance.index(40) == 0 {
             made.push('\u{130}');
         }
         names.push(made);
