@@ -84,6 +84,21 @@ async fn the_image_does_what_its_page_says() {
 }
 
 #[tokio::test]
+async fn volumes_that_somebody_removed_before_the_container_was_made_are_the_pod_s_again() {
+    with_rig(async |rig| {
+        let plan = rig.prepare(Isolation::Runc).await;
+        let names = plan.volumes.iter().map(|(name, _)| name.clone()).collect();
+        rig.done(EngineCall::RemoveVolumes { names }).await;
+        rig.done(EngineCall::CreateContainer(Box::new(plan))).await;
+        let seen = rig.engine.observe_pod(&rig.pod).await.unwrap().unwrap();
+        assert_eq!(seen.volumes.len(), 2, "{seen:?}");
+        rig.down().await;
+        assert_eq!(rig.engine.observe_pod(&rig.pod).await.unwrap(), None);
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_port_in_use_is_told_and_another_one_replaces_the_container() {
     with_rig(async |rig| {
         let mut plan = rig.prepare(Isolation::Runc).await;

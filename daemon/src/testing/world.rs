@@ -191,6 +191,10 @@ impl World {
                 ));
             }
         }
+        // As an engine does, with the labels that it is given for them.
+        for (name, _) in &plan.volumes {
+            self.volumes.entry(name.clone()).or_insert_with(|| plan.labels.clone());
+        }
         let container = Container {
             plan: plan.clone(),
             state: ContainerState::Created,

@@ -8,14 +8,15 @@ use crate::journal::PodJournal;
 use bollard::Docker;
 use bollard::models::{
     ContainerCreateBody, ContainerInspectResponse, ContainerStateStatusEnum, EndpointIpamConfig,
-    EndpointSettings, HostConfig, HostConfigLogConfig, Mount, MountType, NetworkingConfig,
-    PortBinding, ResourcesUlimits, RestartPolicy, RestartPolicyNameEnum,
+    EndpointSettings, HostConfig, HostConfigLogConfig, Mount, MountType, MountVolumeOptions,
+    NetworkingConfig, PortBinding, ResourcesUlimits, RestartPolicy, RestartPolicyNameEnum,
 };
 use bollard::query_parameters::{
     CreateContainerOptions, InspectContainerOptions, RemoveContainerOptions,
 };
 use pinacle_core::engine::{
-    ContainerLimits, ContainerPlan, EngineFailure, EngineOutcome, LABEL_PORT, Ownership,
+    ContainerLimits, ContainerPlan, EngineFailure, EngineOutcome, LABEL_OWNER, LABEL_POD,
+    LABEL_PORT, Ownership,
 };
 use pinacle_protocol::ErrorKind;
 use std::collections::HashMap;
@@ -215,6 +216,13 @@ fn body(plan: &ContainerPlan) -> ContainerCreateBody {
     }
 }
 
+/// Returns the labels by which a thing is known as the pod's. The engine makes a volume that
+/// was removed a moment ago anew with the container: without them nobody would ever remove it.
+fn owner_labels(plan: &ContainerPlan) -> impl Iterator<Item = (String, String)> + use<'_> {
+    let of = |label: &str| Some((label.to_owned(), plan.labels.get(label)?.clone()));
+    [LABEL_POD, LABEL_OWNER].into_iter().filter_map(of)
+}
+
 fn host_config(plan: &ContainerPlan) -> HostConfig {
     let ContainerLimits { cpu_milli, memory_bytes, pids, nofile } = plan.limits;
     let (memory, nofile) = (signed(memory_bytes), signed(nofile));
@@ -222,10 +230,15 @@ fn host_config(plan: &ContainerPlan) -> HostConfig {
         host_ip: Some(plan.publish.to_string()),
         host_port: Some(plan.port.to_string()),
     };
+    let owned: HashMap<_, _> = owner_labels(plan).collect();
     let mounts = plan.volumes.iter().map(|(name, path)| Mount {
         typ: Some(MountType::VOLUME),
         source: Some(name.clone()),
         target: Some(path.clone()),
+        volume_options: Some(MountVolumeOptions {
+            labels: Some(owned.clone()),
+            ..Default::default()
+        }),
         ..Default::default()
     });
     HostConfig {
@@ -294,8 +307,10 @@ fn create_line(plan: &ContainerPlan) -> String {
     for (name, value) in LOG_OPTIONS {
         line = line.opt("--log-opt", format!("{name}={value}"));
     }
+    let owned: String =
+        owner_labels(plan).map(|(label, value)| format!(",volume-label={label}={value}")).collect();
     for (name, path) in &plan.volumes {
-        line = line.opt("--mount", format!("type=volume,source={name},target={path}"));
+        line = line.opt("--mount", format!("type=volume,source={name},target={path}{owned}"));
     }
     if let Some(env) = resolvers_env(plan) {
         line = line.opt("--env", env);
@@ -306,7 +321,7 @@ fn create_line(plan: &ContainerPlan) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use pinacle_core::engine::{LABEL_POD, LABEL_SPEC};
+    use pinacle_core::engine::LABEL_SPEC;
     use pinacle_protocol::HostPort;
     use std::collections::BTreeMap;
     use std::net::{IpAddr, Ipv4Addr};
@@ -376,7 +391,7 @@ mod tests {
             "--publish 127.0.0.1:30000:80",
             "--memory 1024m --memory-swap 1024m",
             "--cap-drop ALL",
-            "--mount type=volume,source=pinacle-pod-a-home,target=/root",
+            "--mount type=volume,source=pinacle-pod-a-home,target=/root,volume-label=dev.pinacle.pod=a ",
             "--label dev.pinacle.pod=a",
         ] {
             assert!(line.contains(part), "{part} in {line}");
