@@ -5,7 +5,7 @@ set -euo pipefail
 cache=${PINACLE_TEST_CACHE:-/var/lib/pinacle-test}
 # Programs by name, because one from elsewhere (Docker's own packages, say) does as well.
 build_programs=(
-    cc:gcc git:git socat:socat jq:jq tmux:tmux python3:python3 curl:curl ps:procps shellcheck:shellcheck
+    cc:gcc git:git socat:socat jq:jq tmux:tmux screen:screen python3:python3 curl:curl ps:procps shellcheck:shellcheck
     mkfs.ext4:e2fsprogs mount:mount
 )
 engine_programs=(

@@ -310,6 +310,7 @@ or `shift-` before it.
 A click selects, on the heading of a column it sorts, on a command of a journal it folds, in the line of hints and in
 dialogs it does what is written there; a double click opens, the wheel scrolls. Most terminals still select text while
 shift is held. `f9` leaves the mouse to the terminal for now, and a first line `mouse = false` in `keys.toml` for good.
+In GNU screen the terminal has the mouse until `f9` takes it: while a program has it, screen keeps `esc` back until the next key.
 
 What is wrong in the file is said when the program starts, and then the keys are as listed here.
 ";

@@ -240,6 +240,12 @@ impl Session {
         command
     }
 
+    /// Returns whether the terminal is a window of GNU screen.
+    pub fn is_in_gnu_screen(&self) -> bool {
+        // Whoever runs one in the other has the inner one's window.
+        self.env.get("STY").is_some() && self.env.get("TMUX").is_none()
+    }
+
     /// Returns `path` seen from this run's directory.
     pub fn absolute(&self, path: &Path) -> PathBuf {
         self.cwd.join(path)

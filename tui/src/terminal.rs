@@ -18,8 +18,10 @@ static SCREEN: AtomicBool = AtomicBool::new(false);
 const ENTER: &str = "\x1b[?1049h\x1b[?25l\x1b[?2004h\x1b[?1004h";
 
 /// Takes all of that back, and whatever else may have been asked for meanwhile;
-/// the end of synchronized output first, in case a frame was broken off.
-const LEAVE: &str = "\x1b[?2026l\x1b[0m\x1b[?1000l\x1b[?1002l\x1b[?1003l\x1b[?1006l\x1b[?1004l\
+/// the end of synchronized output first, in case a frame was broken off. The screen is
+/// cleared: where there is no other one (GNU screen has none unless it is told to), the
+/// shell goes on at its top and not in the middle of the last frame.
+const LEAVE: &str = "\x1b[?2026l\x1b[0m\x1b[H\x1b[2J\x1b[?1000l\x1b[?1002l\x1b[?1003l\x1b[?1006l\x1b[?1004l\
                      \x1b[?2004l\x1b[?1049l\x1b[?25h";
 
 /// Held while a frame is painted, so that none comes after the screen was given back.
@@ -190,4 +192,11 @@ pub fn when_gone() -> io::Result<Arc<Notify>> {
         }
     })?;
     Ok(gone)
+}
+
+/// Returns bytes in the form in which GNU screen hands them on to its terminal: in pieces
+/// no longer than it takes.
+pub fn through_gnu_screen(bytes: &[u8]) -> Vec<u8> {
+    const PIECE: usize = 200;
+    bytes.chunks(PIECE).flat_map(|piece| [b"\x1bP", piece, b"\x1b\\"].concat()).collect()
 }

@@ -5,6 +5,7 @@ mod actions;
 mod around;
 mod editor;
 mod first;
+mod gnu_screen;
 mod hostile;
 mod journal;
 mod leaving;

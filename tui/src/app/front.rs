@@ -168,7 +168,12 @@ impl Front for Real<'_> {
     fn copy(&mut self, text: &str) -> io::Result<()> {
         use base64::Engine;
         let encoded = base64::engine::general_purpose::STANDARD.encode(text);
-        self.terminal.backend_mut().write_raw(format!("\x1b]52;c;{encoded}\x07").as_bytes())
+        let sequence = format!("\x1b]52;c;{encoded}\x07").into_bytes();
+        let sequence = match self.session.is_in_gnu_screen() {
+            true => terminal::through_gnu_screen(&sequence),
+            false => sequence,
+        };
+        self.terminal.backend_mut().write_raw(&sequence)
     }
 }
 

@@ -7,7 +7,7 @@ use crate::failure::Failure;
 use crate::kept;
 use crate::keymap::{self, Keymap};
 use crate::model::{Model, Setting};
-use crate::msg::Msg;
+use crate::msg::{Msg, Pointer};
 use crate::output::{Paint, time};
 use crate::recorder::Recorder;
 use crate::session::Session;
@@ -35,6 +35,10 @@ pub async fn run(session: &mut Session) -> Result<(), Failure> {
     let size = crossterm::terminal::size().map_err(failed)?;
     let (setting, complaints) = setting(session);
     let mut model = Model::new(setting, size, time::now());
+    if session.is_in_gnu_screen() {
+        // While a program has the mouse, it keeps `esc` back until the next key.
+        model.pointer = Pointer::Left;
+    }
     let recorder = Arc::new(Mutex::new(Recorder::new()));
     let cursor = inventory.cursor;
     let first = Msg::Inventory(Box::new(inventory));
