@@ -84,25 +84,12 @@ async fn the_image_does_what_its_page_says() {
 }
 
 #[tokio::test]
-async fn volumes_that_somebody_removed_before_the_container_was_made_are_the_pod_s_again() {
-    with_rig(async |rig| {
-        let plan = rig.prepare(Isolation::Runc).await;
-        let names = plan.volumes.iter().map(|(name, _)| name.clone()).collect();
-        rig.done(EngineCall::RemoveVolumes { names }).await;
-        rig.done(EngineCall::CreateContainer(Box::new(plan))).await;
-        let seen = rig.engine.observe_pod(&rig.pod).await.unwrap().unwrap();
-        assert_eq!(seen.volumes.len(), 2, "{seen:?}");
-        rig.down().await;
-        assert_eq!(rig.engine.observe_pod(&rig.pod).await.unwrap(), None);
-    })
-    .await;
-}
-
-#[tokio::test]
-async fn a_port_in_use_is_told_and_another_one_replaces_the_container() {
+async fn a_port_in_use_is_told_and_another_one_replaces_the_container_with_its_volumes() {
     with_rig(async |rig| {
         let mut plan = rig.prepare(Isolation::Runc).await;
         let taken = std::net::TcpListener::bind(("127.0.0.1", rig.port.0)).unwrap();
+        // Removed by somebody: the engine makes them with the container, and they are the pod's.
+        rig.done(EngineCall::RemoveVolumes { names: names::volumes(&rig.pod) }).await;
         rig.done(EngineCall::CreateContainer(Box::new(plan.clone()))).await;
         let failure = rig.fails(EngineCall::StartContainer { name: rig.name() }).await;
         assert_eq!(failure.class, FailureClass::PortTaken, "{failure:?}");
@@ -113,6 +100,7 @@ async fn a_port_in_use_is_told_and_another_one_replaces_the_container() {
         rig.done(EngineCall::StartContainer { name: rig.name() }).await;
         let seen = rig.engine.observe_pod(&rig.pod).await.unwrap().unwrap();
         assert_eq!(seen.container.unwrap().port, Some(plan.port));
+        assert_eq!(seen.volumes.len(), 2);
         // It ran now: another port is no longer a reason to throw it away.
         plan.port = rig.port;
         let failure = rig.fails(EngineCall::CreateContainer(Box::new(plan))).await;
