@@ -58,14 +58,14 @@ pub fn reference(pod: &PodView) -> PodRef {
     PodRef(pod.id.to_string())
 }
 
-/// Finds a pod by slug, id, or the start of its id.
+/// Finds a pod by id, slug, or the start of its id.
 ///
 /// # Errors
 ///
 /// `not_found` with the slugs that come near, `conflict` when several ids fit.
 pub fn by_name<'a>(pods: &'a [PodView], name: &str) -> Result<&'a PodView, ApiError> {
-    let exact = |p: &&PodView| p.slug.as_str() == name || p.id.as_str() == name;
-    if let Some(pod) = pods.iter().find(exact) {
+    let by_id = pods.iter().find(|pod| pod.id.as_str() == name);
+    if let Some(pod) = by_id.or_else(|| pods.iter().find(|pod| pod.slug.as_str() == name)) {
         return Ok(pod);
     }
     let fitting: Vec<&PodView> = if name.len() >= 4 {

@@ -2,7 +2,7 @@
 //! disk with its operation before the client hears of it.
 
 use crate::effect::{Effect, Secrets};
-use crate::event::{CreateRequest, Now, ReplyToken, Request, SlugChoice};
+use crate::event::{Action, CreateRequest, Now, ReplyToken, Request, SlugChoice};
 use crate::record::PodRecord;
 use crate::state::State;
 use pinacle_protocol::{
@@ -20,7 +20,8 @@ impl State {
         };
         if let Some((pod, operation)) = repeated {
             let accepted = Accepted { pod: pod.clone(), operation: Some(operation.clone()) };
-            self.effects.push(Effect::Reply { token, result: Ok(accepted) });
+            let result = self.is_repeated(&request, &accepted).map(|()| accepted);
+            self.effects.push(Effect::Reply { token, result });
             return;
         }
         let result = match request {
@@ -38,6 +39,29 @@ impl State {
         if let Some(pod) = pod {
             self.advance(now, &pod);
         }
+    }
+
+    /// Refuses a request under the id of another one: nothing would come of it.
+    fn is_repeated(&self, request: &Request, before: &Accepted) -> Result<(), ApiError> {
+        let operation = before.operation.as_ref().and_then(|id| self.operations.get(id));
+        let Some(kind) = operation.map(|operation| operation.kind) else { return Ok(()) };
+        let (pod, same) = match request {
+            Request::Act { pod, action: Action::Stop, .. } => (pod, kind == OperationKind::Stop),
+            Request::Act { pod, action: Action::Delete, .. } => {
+                (pod, kind == OperationKind::Delete)
+            }
+            Request::Act { pod, .. } => (pod, makes_run(kind)),
+            Request::Reconfigure(change) => (&change.pod, makes_run(kind)),
+            Request::Create(_) | Request::Adopt { .. } => (&before.pod, makes_run(kind)),
+        };
+        if same && *pod == before.pod {
+            return Ok(());
+        }
+        let slug = self.pods.get(&before.pod).map(|pod| pod.record.slug.to_string());
+        let slug = slug.unwrap_or_else(|| before.pod.to_string());
+        let message = format!("the request's id was that of the {} of pod `{slug}`", kind.as_str());
+        Err(ApiError::new(ErrorKind::Conflict, message)
+            .hint("give every change a `request_id` of its own, and repeat one only unchanged"))
     }
 
     fn create(&mut self, now: Now, create: CreateRequest) -> Result<Accepted, ApiError> {
@@ -108,7 +132,8 @@ impl State {
 
     /// Returns the slug to use: the one asked for, or with a number behind it.
     pub(crate) fn choose_slug(&self, slug: Slug, choice: SlugChoice) -> Result<Slug, ApiError> {
-        let Some(holder) = self.slugs.get(&slug) else { return Ok(slug) };
+        let free = |slug: &Slug| self.holder_of(slug).is_none();
+        let Some(holder) = self.holder_of(&slug) else { return Ok(slug) };
         if choice == SlugChoice::Explicit {
             let message = format!("the slug `{slug}` is taken by pod {holder}");
             return Err(ApiError::new(ErrorKind::Conflict, message)
@@ -117,9 +142,16 @@ impl State {
         let base: String = slug.as_str().chars().take(35).collect();
         let base = base.trim_end_matches('-');
         let mut candidates = (2..=9_999).filter_map(|n| Slug::new(format!("{base}-{n}")).ok());
-        candidates.find(|slug| !self.slugs.contains_key(slug)).ok_or_else(|| {
+        candidates.find(free).ok_or_else(|| {
             ApiError::new(ErrorKind::Exhausted, format!("no free slug like `{base}` is left"))
         })
+    }
+
+    /// Returns the pod that is found by this name: its slug, or its id.
+    fn holder_of(&self, slug: &Slug) -> Option<&PodId> {
+        let by_id = PodId::new(slug.as_str()).ok();
+        let by_id = by_id.and_then(|id| self.pods.get_key_value(&id)).map(|(id, _)| id);
+        self.slugs.get(slug).or(by_id)
     }
 
     pub(crate) fn host_usable(&self, id: &HostId) -> Result<(), ApiError> {
@@ -138,6 +170,10 @@ impl State {
         }
         Err(error)
     }
+}
+
+fn makes_run(kind: OperationKind) -> bool {
+    !matches!(kind, OperationKind::Stop | OperationKind::Delete)
 }
 
 pub(crate) fn no_such_pod(id: &PodId) -> ApiError {

@@ -17,15 +17,15 @@ const SHORTEST_PREFIX: usize = 4;
 /// Longest text of a request that an error repeats, in characters.
 const QUOTED: usize = 60;
 
-/// Finds a pod by slug, id or the beginning of its id.
+/// Finds a pod by id, slug or the beginning of its id.
 pub(super) fn pod(published: &Published, wanted: &PodRef) -> Result<Arc<PodEntry>, ApiError> {
     let text = wanted.0.as_str();
-    let by_slug = Slug::new(text).ok().and_then(|slug| published.slugs.get(&slug));
-    if let Some(entry) = by_slug.and_then(|id| published.pods.get(id)) {
+    // Programs name pods by their whole id, which means that one whatever others are called.
+    if let Some(entry) = PodId::new(text).ok().and_then(|id| published.pods.get(&id)) {
         return Ok(entry.clone());
     }
-    // Programs name pods by their whole id.
-    if let Some(entry) = PodId::new(text).ok().and_then(|id| published.pods.get(&id)) {
+    let by_slug = Slug::new(text).ok().and_then(|slug| published.slugs.get(&slug));
+    if let Some(entry) = by_slug.and_then(|id| published.pods.get(id)) {
         return Ok(entry.clone());
     }
     let mut by_id = published

@@ -71,6 +71,20 @@ async fn a_pod_is_found_by_slug_id_and_the_beginning_of_its_id() {
     }
 }
 
+/// Whoever names a pod by its id would otherwise stop or delete another one.
+#[tokio::test]
+async fn no_pod_is_called_like_the_id_of_another() {
+    let mut daemon = Daemon::start().await;
+    let (client, pod) = daemon.pod(SPEC).await;
+    let explicit = create("b", &format!("name: evil\nslug: {pod}\n"));
+    assert_eq!(refused(client.pod_create(soon(), explicit).await).kind, ErrorKind::Conflict);
+    let derived = create("c", &format!("name: {pod}\n"));
+    let made = client.pod_create(soon(), derived).await.unwrap().unwrap();
+    assert_ne!(made.pod, pod);
+    let detail = client.pod(soon(), pod_ref(pod.as_str())).await.unwrap().unwrap();
+    assert_eq!(detail.pod.id, pod);
+}
+
 #[tokio::test]
 async fn what_cannot_be_made_is_refused_with_the_reason() {
     let mut daemon = Daemon::start().await;
