@@ -14,6 +14,7 @@ mod engine_lies;
 mod engine_lost;
 mod exec;
 mod faults;
+mod follow;
 mod full_disk;
 mod gvisor;
 mod hostile;
