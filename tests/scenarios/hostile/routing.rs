@@ -185,7 +185,11 @@ fn agrees(name: &str, answer: &str, wanted: &Route) -> bool {
     match (answer.split_once('|'), wanted) {
         // Not even a hostname, or one with something behind it that no port has.
         (None, Route::Other) => answer == "400",
-        (None, _) => answer == "400" && name.contains(['/', '\\', ' ', '@', '%', '\u{130}']),
+        // Nginx refuses two dots side by side wherever they are.
+        (None, _) => {
+            let odd = name.contains(['/', '\\', ' ', '@', '%', '\u{130}']);
+            answer == "400" && (odd || name.contains(".."))
+        }
         (Some(("other", "other")), Route::Other) => true,
         (Some(("", "3000")), Route::Default) => true,
         (Some((_, "bad")), Route::Bad) => true,
