@@ -4,7 +4,9 @@ use crate::advance::pause_ms;
 use crate::engine::ObservedPod;
 use crate::event::Now;
 use crate::plan::{self, OldContainer};
-use crate::record::{Applied, Direction, Failure, OperationRecord, PodRecord, Revert, StepRecord};
+use crate::record::{
+    Applied, Direction, Failure, OperationRecord, PodRecord, Revert, StepRecord, Unfinished,
+};
 use crate::setback::is_config_undo;
 use crate::spec::{SpecDiff, diff};
 use crate::state::{KEPT_PER_POD, State};
@@ -237,8 +239,14 @@ impl State {
             self.lasting();
         }
         let Some(pod) = self.pod_mut(id) else { return };
-        if kind == OperationKind::Create {
-            pod.record.unfinished = None;
+        match kind {
+            OperationKind::Create => pod.record.unfinished = None,
+            // An engine that carries a call out late leaves a container nothing was run in.
+            OperationKind::Recreate => {
+                let copied = pod.record.unfinished.is_some_and(|before| before.copied);
+                pod.record.unfinished = Some(Unfinished { kind, copied });
+            }
+            _ => {}
         }
         let same = pod.record.failure.as_ref().filter(|failure| failure.kind == kind);
         let times = same.map_or(1, |failure| failure.times.saturating_add(1));
