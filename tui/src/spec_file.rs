@@ -44,14 +44,26 @@ impl SpecFile {
     /// Returns the directory whose files a new pod starts with: the spec's, when
     /// that is a project's. A home directory or the root is no project, and
     /// holds more secrets than anybody means to copy.
-    pub fn project(&self, session: &Session) -> Option<String> {
-        let dir = self.dir.as_deref()?;
+    ///
+    /// # Errors
+    ///
+    /// `invalid_request` for a project whose path cannot be told to the daemon.
+    pub fn project(&self, session: &Session) -> Result<Option<String>, ApiError> {
+        let Some(dir) = self.dir.as_deref() else { return Ok(None) };
         let home = session.env.get("HOME").map(PathBuf::from);
         let home = home.map(|h| h.canonicalize().unwrap_or(h));
         let is_spec = Path::new(&self.shown).file_name().is_none_or(|name| name == FILE_NAME);
         let is_project = dir.parent().is_some() && home.as_deref() != Some(dir);
-        (is_project && (is_spec || self.shown == DEFAULT))
-            .then(|| dir.to_str().map(str::to_owned))?
+        if !is_project || !is_spec && self.shown != DEFAULT {
+            return Ok(None);
+        }
+        let path = dir.to_str().ok_or_else(|| {
+            let text = format!("the files in {dir:?} cannot be copied into a pod");
+            ApiError::new(ErrorKind::InvalidRequest, text)
+                .cause("the path of the directory is not UTF-8 text")
+                .hint("rename it, or make the pod without its files: --no-copy")
+        })?;
+        Ok(Some(path.to_owned()))
     }
 }
 

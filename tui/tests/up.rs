@@ -51,6 +51,21 @@ async fn a_home_directory_is_not_copied() {
     assert_eq!(world.fake.state().created[0].source_dir, None);
 }
 
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_directory_whose_path_is_no_text_is_not_left_out_unsaid() {
+    use std::os::unix::ffi::OsStrExt;
+    let mut world = World::new();
+    world.cwd = world.dir.path().join(std::ffi::OsStr::from_bytes(b"caf\xe9"));
+    std::fs::create_dir(&world.cwd).expect("a directory");
+    world.write("pinacle.yaml", "version: \"1.0\"\n");
+    let outcome = world.run("up -d").await.exits(3).says("not UTF-8").says("--no-copy");
+    assert!(outcome.err.contains("caf\\xE9"), "{}", outcome.err);
+    assert!(world.fake.state().created.is_empty());
+    world.run("up -d --no-copy").await.exits(0);
+    assert_eq!(world.fake.state().created[0].source_dir, None);
+}
+
 #[tokio::test]
 async fn what_is_stopped_is_started_and_what_failed_is_retried() {
     let world = World::new();

@@ -56,7 +56,10 @@ pub async fn create(
     wanted: Wanted,
 ) -> Result<ActionReport, Failure> {
     let Wanted { spec, name, host, isolation, files } = wanted;
-    let source_dir = spec.project(session).filter(|_| files == Files::Copied);
+    let source_dir = match files {
+        Files::Copied => spec.project(session)?,
+        Files::Left => None,
+    };
     let copied = source_dir.clone();
     let dir_name = || spec.dir.as_deref().and_then(spec_file::dir_name);
     let request = CreatePod {
