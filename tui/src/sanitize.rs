@@ -249,7 +249,7 @@ impl Sanitizer {
 
 /// Returns whether a character changes the direction of writing, with which a
 /// line can be made to read other than it is.
-fn turns_direction(c: char) -> bool {
+pub fn turns_direction(c: char) -> bool {
     matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{200e}' | '\u{200f}')
 }
 

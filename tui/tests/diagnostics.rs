@@ -52,6 +52,16 @@ fn control_characters_of_the_file_do_not_reach_the_terminal() {
 }
 
 #[test]
+fn characters_that_turn_the_writing_direction_are_shown_as_strange() {
+    let text = "a: \u{202e}x\u{2066}y\u{200f}z\n";
+    let shown = diagnostics::render("a\u{202e}b.yaml", text, &[finding(1, 7, 1, 8)], Paint::Plain);
+    let lines: Vec<&str> = shown.lines().collect();
+    assert!(lines[0].starts_with("ab.yaml:1:7:"), "{shown:?}");
+    assert_eq!(lines[1], "1 | a: \u{fffd}x\u{fffd}y\u{fffd}z");
+    assert_eq!(lines[2], "  |       ^");
+}
+
+#[test]
 fn a_very_long_line_is_cut() {
     let text = format!("a: {}", "x".repeat(5_000));
     assert!(render(&text, finding(1, 1, 1, 2)).len() < 600);

@@ -1,7 +1,7 @@
 //! Findings about a spec file, each with the line it is about.
 
 use super::{Paint, Style};
-use crate::sanitize::plain_line;
+use crate::sanitize::{plain_line, turns_direction};
 use pinacle_protocol::diagnostic::{Diagnostic, Severity};
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
@@ -24,7 +24,7 @@ fn render_one(file: &str, lines: &[&str], diagnostic: &Diagnostic, paint: Paint)
         Severity::Warning => ("warning", Style::Warning),
     };
     let span = diagnostic.span;
-    let place = format!("{file}:{}:{}:", span.line, span.column);
+    let place = format!("{}:{}:{}:", plain_line(file), span.line, span.column);
     let mut out = format!(
         "{} {} {}\n",
         paint.paint(Style::Strong, &place),
@@ -66,7 +66,7 @@ fn source(line: &str, diagnostic: &Diagnostic) -> (String, String) {
             break;
         }
         let c = if c == '\t' { ' ' } else { c };
-        let c = if c.is_control() { '\u{fffd}' } else { c };
+        let c = if c.is_control() || turns_direction(c) { '\u{fffd}' } else { c };
         let width = c.width().unwrap_or(0);
         shown.push(c);
         if index < from {
