@@ -11,13 +11,14 @@ use pinacle_protocol::{
 use serde::Serialize;
 
 /// What a changing command answers with `--json`.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 pub struct ActionReport {
     /// The pod.
     pub pod: PodId,
     /// Its slug.
     pub slug: String,
-    /// What was done, in one word: `created`, `started`, `unchanged` …
+    /// What was done, in one word: `created`, `started` …; [`report`] says `accepted`
+    /// where that was not waited for.
     pub outcome: &'static str,
     /// Its address afterwards, when it has one.
     pub url: Option<String>,
@@ -88,13 +89,16 @@ pub fn failure_of(view: &OperationView, slug: &str) -> Option<ApiError> {
 ///
 /// As [`crate::output::Console::write`].
 pub fn report(session: &mut Session, report: &ActionReport) -> Result<(), Failure> {
+    // Nobody knows yet what comes of it, also when it has ended by now.
+    let is_pending = session.global.no_wait && report.operation.is_some();
     if session.console.is_json() {
-        return session.console.json(report);
+        let outcome = if is_pending { "accepted" } else { report.outcome };
+        return session.console.json(&ActionReport { outcome, ..report.clone() });
     }
     let ActionReport { slug, outcome, operation, .. } = report;
     match operation {
         None => session.console.remark(&format!("{slug} is {outcome}: nothing to do")),
-        Some(view) if !view.status.is_final() => {
+        Some(view) if is_pending => {
             let text = format!("{slug}: {} accepted as operation {}", view.kind.as_str(), view.id);
             session.console.remark(&text);
         }

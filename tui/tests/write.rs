@@ -154,6 +154,28 @@ async fn no_wait_returns_at_once() {
     let out = world.run("restart web --no-wait --json").await.ok();
     let report: serde_json::Value = serde_json::from_str(&out).expect("JSON");
     assert_eq!(report["operation"]["status"], "running");
+    assert_eq!(report["outcome"], "accepted");
+}
+
+#[tokio::test]
+async fn no_wait_claims_no_outcome() {
+    let world = World::new();
+    world.write("pinacle.yaml", "version: \"1.0\"\n");
+    world.fake.state().ending = Ending::Later;
+    let outcome = async |line: &str| {
+        let out = world.run(line).await.ok();
+        let report: serde_json::Value = serde_json::from_str(&out).expect("JSON");
+        report["outcome"].as_str().expect("a word").to_owned()
+    };
+    for line in ["create", "stop project", "start project", "restart project", "rm --yes project"] {
+        assert_eq!(outcome(&format!("{line} --no-wait --json")).await, "accepted", "{line}");
+    }
+    world.fake.state().ending = Ending::Badly;
+    world.fake.add("web", PodPhase::Running);
+    assert_eq!(outcome("stop web --no-wait --json").await, "accepted");
+    world.run("restart web --no-wait").await.exits(0).says("web: restart accepted as operation");
+    world.fake.change("web", |d| d.pod.phase = PodPhase::Running);
+    assert_eq!(outcome("start web --no-wait --json").await, "running");
 }
 
 #[tokio::test]
