@@ -6,7 +6,7 @@ use crate::origins::Origins;
 use crate::session::Session;
 use crate::spec_file::{self, FILE_NAME};
 use pinacle_protocol::{ApiError, ErrorKind, PodRef, PodView};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// How alike a slug must be to be suggested, from 0 to 1.
 const ALIKE: f64 = 0.6;
@@ -111,6 +111,13 @@ pub fn in_directory<'a>(
             .find(|p| origin(p).as_deref() == Some(dir.as_path()))
             .or_else(|| named(&spec_file::dir_name(&dir)?)),
     }
+}
+
+/// Returns where a pod was made from, when that is not `dir` and is gone.
+pub fn gone_origin(session: &Session, pod: &PodView, dir: &Path) -> Option<PathBuf> {
+    let dir = dir.canonicalize().unwrap_or_else(|_| dir.to_owned());
+    let from = Origins::new(&session.paths.state_dir).of(&pod.id)?;
+    (from != dir && !from.is_dir()).then_some(from)
 }
 
 fn of_directory(session: &Session, pods: &[PodView]) -> Result<PodView, Failure> {

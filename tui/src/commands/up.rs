@@ -7,18 +7,22 @@ use crate::commands::create::{self, Wanted};
 use crate::failure::Failure;
 use crate::lifecycle::{self, ActionReport};
 use crate::locate;
+use crate::origins::Origins;
 use crate::prepare;
+use crate::sanitize::plain_line;
 use crate::session::{self, Session};
 use crate::spec_file::{self, FILE_NAME, Files, SpecFile};
 use crate::watch;
-use pinacle_protocol::{Isolation, PodAction, PodPhase, PodView};
+use pinacle_protocol::{ApiError, ErrorKind, Isolation, PodAction, PodPhase, PodView};
+use std::path::Path;
 
 /// Makes, updates or starts the pod; then opens the full screen, or prints the
 /// pod's address with `--detach` and away from a terminal.
 ///
 /// # Errors
 ///
-/// `host_unfit` when the machine cannot run it and may not be prepared;
+/// `host_unfit` when the machine cannot run it and may not be prepared; `conflict` when
+/// the pod was made from a directory that is gone, and nobody can be asked;
 /// `invalid_spec`; the daemon's.
 pub async fn run(session: &mut Session, args: UpArgs) -> Result<(), Failure> {
     let spec = find_spec(session, &args).await?;
@@ -28,6 +32,9 @@ pub async fn run(session: &mut Session, args: UpArgs) -> Result<(), Failure> {
     let name = spec_file::name_in(&spec.file.text).or_else(|| args.name.clone());
     let pods = client.inventory().await?.pods;
     let existing = locate::in_directory(session, &pods, &dir, name.as_deref()).cloned();
+    if let Some(pod) = &existing {
+        take_over(session, &args, pod, &dir).await?;
+    }
     let wants = isolation
         .or(existing.as_ref().map(|pod| pod.isolation))
         .unwrap_or_else(|| spec_file::isolation_in(&spec.file.text));
@@ -80,6 +87,38 @@ async fn use_defaults(session: &mut Session, args: &UpArgs) -> Result<bool, Fail
         session.console.remark("using the default spec; `config edit` changes it later");
     }
     Ok(agreed)
+}
+
+/// Makes sure that a pod whose directory is gone is meant: the directory was renamed
+/// then, or this is another checkout of the same project, whose files the pod has not.
+async fn take_over(
+    session: &mut Session,
+    args: &UpArgs,
+    pod: &PodView,
+    dir: &Path,
+) -> Result<(), Failure> {
+    let Some(from) = locate::gone_origin(session, pod, dir) else {
+        return Ok(());
+    };
+    let slug = &pod.slug;
+    let from = from.display();
+    let text =
+        plain_line(&format!("{slug} was made from {from}, which is gone; its files are those"));
+    if !args.yes && !session.console.can_ask() {
+        let hint = format!(
+            "--yes goes on with {slug}, `pinacle-tui rm {slug}` removes it; \
+             another name makes a new pod: `name` in {FILE_NAME}, or --name where that has none"
+        );
+        return Err(ApiError::new(ErrorKind::Conflict, text).hint(hint).into());
+    }
+    session.console.remark(&text);
+    let question = format!("go on with {slug} and the files it has?");
+    if !session.confirm(&question, args.yes, "--yes").await? {
+        session.console.remark("nothing was changed");
+        return Err(Failure::Exit(1));
+    }
+    Origins::new(&session.paths.state_dir).remember(&pod.id, dir);
+    Ok(())
 }
 
 /// Has a pod that is there already follow its spec file and run.
@@ -146,7 +185,7 @@ async fn finish(
         return crate::app::run(session).await;
     }
     match &report.url {
-        Some(url) => session.console.line(&crate::sanitize::plain_line(url)),
+        Some(url) => session.console.line(&plain_line(url)),
         None => session.console.line(&report.slug),
     }
 }
