@@ -38,6 +38,7 @@ pub mod stdin;
 pub mod terminal;
 pub mod theme;
 pub mod transcript;
+pub mod turn;
 pub mod update;
 pub mod view;
 pub mod watch;

@@ -90,6 +90,19 @@ async fn the_pod_of_a_directory_that_is_gone_is_taken_over_only_when_agreed_to()
 }
 
 #[tokio::test]
+async fn two_at_once_make_one_pod() {
+    let world = World::new();
+    world.write("pinacle.yaml", "name: q\n");
+    let runs = ["up -d"; 4].map(|line| world.run(line));
+    for outcome in futures::future::join_all(runs).await {
+        outcome.exits(0);
+    }
+    assert_eq!(world.fake.state().created.len(), 1);
+    let turns = std::fs::read_dir(world.dir.path().join("state/turns")).expect("they had turns");
+    assert_eq!(turns.count(), 0);
+}
+
+#[tokio::test]
 async fn what_is_stopped_is_started_and_what_failed_is_retried() {
     let world = World::new();
     world.write("pinacle.yaml", "version: \"1.0\"\n");

@@ -8,7 +8,7 @@ use crate::origins::Origins;
 use crate::output::diagnostics;
 use crate::session::{self, Session};
 use crate::spec_file::{self, Files, SpecFile};
-use pinacle_protocol::{ApiError, CreatePod, ErrorKind, HostId, Isolation, PodRef};
+use pinacle_protocol::{Accepted, ApiError, CreatePod, ErrorKind, HostId, Isolation, PodRef};
 
 /// What to make a pod from.
 pub struct Wanted {
@@ -55,6 +55,20 @@ pub async fn create(
     client: &Client,
     wanted: Wanted,
 ) -> Result<ActionReport, Failure> {
+    let accepted = request(session, client, wanted).await?;
+    finish(session, client, &accepted).await
+}
+
+/// Asks for the pod, and remembers where it was made from.
+///
+/// # Errors
+///
+/// As [`run`].
+pub async fn request(
+    session: &mut Session,
+    client: &Client,
+    wanted: Wanted,
+) -> Result<Accepted, Failure> {
     let Wanted { spec, name, host, isolation, files } = wanted;
     let source_dir = match files {
         Files::Copied => spec.project(session)?,
@@ -80,9 +94,22 @@ pub async fn create(
     if let Some(dir) = &spec.dir {
         Origins::new(&session.paths.state_dir).remember(&accepted.pod, dir);
     }
+    Ok(accepted)
+}
+
+/// Waits until a pod that was asked for runs, unless `--no-wait` says otherwise.
+///
+/// # Errors
+///
+/// As [`run`].
+pub async fn finish(
+    session: &mut Session,
+    client: &Client,
+    accepted: &Accepted,
+) -> Result<ActionReport, Failure> {
     let pod = client.pod(PodRef(accepted.pod.to_string())).await?.pod;
     let slug = pod.slug.to_string();
-    let operation = lifecycle::settle(session, client, &slug, &accepted).await?;
+    let operation = lifecycle::settle(session, client, &slug, accepted).await?;
     let pod = lifecycle::refreshed(client, pod).await;
     Ok(ActionReport { pod: pod.id, slug, outcome: "created", url: pod.url, operation })
 }

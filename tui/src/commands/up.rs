@@ -12,6 +12,7 @@ use crate::prepare;
 use crate::sanitize::plain_line;
 use crate::session::{self, Session};
 use crate::spec_file::{self, FILE_NAME, Files, SpecFile};
+use crate::turn::Turn;
 use crate::watch;
 use pinacle_protocol::{ApiError, ErrorKind, Isolation, PodAction, PodPhase, PodView};
 use std::path::Path;
@@ -29,9 +30,8 @@ pub async fn run(session: &mut Session, args: UpArgs) -> Result<(), Failure> {
     let client = session.client().await?;
     let isolation = args.isolation.map(Isolation::from);
     let dir = spec.file.dir.clone().unwrap_or_else(|| session.cwd.clone());
-    let name = spec_file::name_in(&spec.file.text).or_else(|| args.name.clone());
-    let pods = client.inventory().await?.pods;
-    let existing = locate::in_directory(session, &pods, &dir, name.as_deref()).cloned();
+    let name = spec.name(&args);
+    let existing = look(session, &client, &dir, name.as_deref()).await?;
     if let Some(pod) = &existing {
         take_over(session, &args, pod, &dir).await?;
     }
@@ -46,18 +46,56 @@ pub async fn run(session: &mut Session, args: UpArgs) -> Result<(), Failure> {
                 session.console.remark("nothing was made");
                 return Err(Failure::Exit(1));
             }
-            let files = if args.no_copy { Files::Left } else { Files::Copied };
-            let wanted = Wanted { spec: spec.file, name, host: None, isolation, files };
-            create::create(session, &client, wanted).await?
+            make(session, &client, &dir, spec, &args).await?
         }
     };
     finish(session, &args, &report).await
+}
+
+async fn look(
+    session: &Session,
+    client: &Client,
+    dir: &Path,
+    name: Option<&str>,
+) -> Result<Option<PodView>, Failure> {
+    let pods = client.inventory().await?.pods;
+    Ok(locate::in_directory(session, &pods, dir, name).cloned())
+}
+
+/// Makes the pod; takes the one that another `up` has made meanwhile, if there is one.
+async fn make(
+    session: &mut Session,
+    client: &Client,
+    dir: &Path,
+    spec: Spec,
+    args: &UpArgs,
+) -> Result<ActionReport, Failure> {
+    let name = spec.name(args);
+    // Where none can be had, two at the same moment are as before: two pods.
+    let turn = Turn::take(&session.paths.state_dir, dir).await.ok();
+    if let Some(pod) = look(session, client, dir, name.as_deref()).await? {
+        drop(turn);
+        return bring_up(session, client, pod, &spec, args).await;
+    }
+    let files = if args.no_copy { Files::Left } else { Files::Copied };
+    let isolation = args.isolation.map(Isolation::from);
+    let wanted = Wanted { spec: spec.file, name, host: None, isolation, files };
+    let accepted = create::request(session, client, wanted).await?;
+    drop(turn);
+    create::finish(session, client, &accepted).await
 }
 
 struct Spec {
     file: SpecFile,
     /// The directory has none, and this stands in.
     is_made_up: bool,
+}
+
+impl Spec {
+    /// Returns the pod's name, where one was given.
+    fn name(&self, args: &UpArgs) -> Option<String> {
+        spec_file::name_in(&self.file.text).or_else(|| args.name.clone())
+    }
 }
 
 async fn find_spec(session: &mut Session, args: &UpArgs) -> Result<Spec, Failure> {
