@@ -62,6 +62,9 @@ pub async fn run(arguments: impl IntoIterator<Item = OsString>, surroundings: Su
     if env.get("NO_COLOR").is_some() {
         console.without_color();
     }
+    if env.get("TERM").is_some_and(|name| name == "dumb") {
+        console.only_prints();
+    }
     let cli = match Cli::try_parse_from(&arguments) {
         Ok(cli) => cli,
         Err(error) => return usage(&mut console, &arguments, &error),

@@ -108,6 +108,8 @@ pub struct Console {
     /// How much is said.
     pub verbosity: Verbosity,
     color: bool,
+    /// Whether what stands on the terminal can be drawn over.
+    redraws: bool,
 }
 
 impl Console {
@@ -127,6 +129,7 @@ impl Console {
             format: Format::Human,
             verbosity: Verbosity::Normal,
             color: true,
+            redraws: true,
         }
     }
 
@@ -144,6 +147,17 @@ impl Console {
     /// Turns colours off for good.
     pub fn without_color(&mut self) {
         self.color = false;
+    }
+
+    /// Takes the terminal for one that only prints, for good.
+    pub fn only_prints(&mut self) {
+        self.color = false;
+        self.redraws = false;
+    }
+
+    /// Returns whether progress on standard error can be drawn over.
+    pub fn can_redraw(&self) -> bool {
+        self.redraws && self.terminals.stderr
     }
 
     /// Returns how standard output is painted.

@@ -240,6 +240,14 @@ impl Session {
         command
     }
 
+    /// Returns whether there is a terminal for the full screen: one that says what it is,
+    /// rather than that it only prints.
+    pub fn can_draw(&self) -> bool {
+        let terminals = self.console.terminals;
+        let is_able = self.env.get("TERM").is_some_and(|name| name != "dumb");
+        terminals.stdin && terminals.stdout && is_able && !self.console.is_json()
+    }
+
     /// Returns whether the terminal is a window of GNU screen.
     pub fn is_in_gnu_screen(&self) -> bool {
         // Whoever runs one in the other has the inner one's window.

@@ -194,7 +194,7 @@ impl<'a> Display<'a> {
     fn new(console: &'a mut Console) -> Self {
         let kind = if console.verbosity == Verbosity::Quiet || console.is_json() {
             Kind::Nothing
-        } else if console.terminals.stderr {
+        } else if console.can_redraw() {
             Kind::Block
         } else {
             Kind::Lines

@@ -3,6 +3,30 @@
 use crate::support::World;
 use crate::support::views;
 use pinacle_protocol::*;
+use pinacle_tui::output::Terminals;
+
+#[tokio::test]
+async fn a_terminal_that_only_prints_gets_the_list() {
+    let mut world = World::new();
+    world.fake.add("web", PodPhase::Running);
+    let list = world.run("ls").await.ok();
+    world.write("pinacle.yaml", "name: web\n");
+    world.terminals = Terminals { stdin: true, stdout: true, stderr: true };
+    for name in ["dumb", ""] {
+        world.set_env("TERM", name);
+        let out = world.run("--no-color").await.ok();
+        assert_eq!(out, list, "TERM={name:?}");
+        let out = world.run("up --yes").await.ok();
+        assert!(out.starts_with("http://"), "TERM={name:?}: {out:?}");
+    }
+    world.env.retain(|(key, _)| key != "TERM");
+    assert_eq!(world.run("--no-color").await.ok(), list, "TERM is not set");
+    world.set_env("TERM", "dumb");
+    assert_eq!(world.run("").await.ok(), list, "no colours either");
+    world.fake.change("web", |d| d.pod.phase = PodPhase::Stopped);
+    let started = world.run("start web").await.exits(0).says("web started");
+    assert!(!started.err.contains('\u{1b}'), "{:?}", started.err);
+}
 
 #[tokio::test]
 async fn ls_prints_a_table_or_one_object_a_line() {

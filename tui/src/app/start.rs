@@ -18,15 +18,14 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::mpsc;
 
-/// Shows the full screen until the user leaves it; away from a terminal the
-/// list is printed once instead.
+/// Shows the full screen until the user leaves it; away from a terminal, and on one
+/// that only prints, the list is printed once instead.
 ///
 /// # Errors
 ///
 /// When the daemon cannot be reached to begin with, or there is no terminal.
 pub async fn run(session: &mut Session) -> Result<(), Failure> {
-    let terminals = session.console.terminals;
-    if !terminals.stdin || !terminals.stdout || session.console.is_json() {
+    if !session.can_draw() {
         return crate::commands::ls::run(session).await;
     }
     let client = Arc::new(session.client().await?);

@@ -218,8 +218,7 @@ async fn finish(
     if session.console.is_json() {
         return Ok(());
     }
-    let terminals = session.console.terminals;
-    if terminals.stdin && terminals.stdout && !args.detach {
+    if session.can_draw() && !args.detach {
         return crate::app::run(session).await;
     }
     match &report.url {
