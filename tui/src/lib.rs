@@ -10,6 +10,7 @@ pub mod app;
 pub mod args;
 pub mod attach;
 pub mod autostart;
+pub mod bounded;
 pub mod browser;
 pub mod cli;
 pub mod client;

@@ -1,11 +1,12 @@
 //! Which pod is meant: by what was typed, or by the directory.
 
+use crate::bounded;
 use crate::client::Client;
 use crate::failure::Failure;
 use crate::origins::Origins;
 use crate::session::Session;
 use crate::spec_file::{self, FILE_NAME};
-use pinacle_protocol::{ApiError, ErrorKind, PodRef, PodView};
+use pinacle_protocol::{ApiError, ErrorKind, MAX_SPEC_BYTES, PodRef, PodView};
 use std::path::{Path, PathBuf};
 
 /// How alike a slug must be to be suggested, from 0 to 1.
@@ -131,7 +132,8 @@ fn of_directory(session: &Session, pods: &[PodView]) -> Result<PodView, Failure>
         let text = format!("no pod is named, and neither here nor above is a {FILE_NAME}; {which}");
         return Err(Failure::Usage(text));
     };
-    let text = std::fs::read_to_string(dir.join(FILE_NAME)).unwrap_or_default();
+    let read = bounded::read(&dir.join(FILE_NAME), MAX_SPEC_BYTES).map(|read| read.bytes);
+    let text = String::from_utf8(read.unwrap_or_default()).unwrap_or_default();
     let name = spec_file::name_in(&text);
     in_directory(session, pods, &dir, name.as_deref()).cloned().ok_or_else(|| {
         let text = format!("{} has no pod yet", dir.display());

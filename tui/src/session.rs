@@ -4,11 +4,12 @@
 
 use crate::args::Global;
 use crate::autostart;
+use crate::bounded;
 use crate::client::Client;
 use crate::failure::Failure;
 use crate::output::{Console, Input};
 use pinacle_protocol::paths::Paths;
-use pinacle_protocol::{ApiError, ErrorKind, RequestId};
+use pinacle_protocol::{ApiError, ErrorKind, MAX_SPEC_BYTES, RequestId};
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::io::BufRead;
@@ -209,25 +210,29 @@ impl Session {
         }
     }
 
-    /// Reads all of standard input.
+    /// Reads all of standard input, a spec.
     ///
     /// # Errors
     ///
-    /// When it cannot be read or is not UTF-8.
+    /// When it cannot be read, is longer than a spec may be, or is not UTF-8.
     pub async fn read_input(&mut self) -> Result<String, Failure> {
         let bytes = match std::mem::replace(&mut self.console.input, Input::Bytes(Vec::new())) {
             Input::Bytes(bytes) => bytes,
             Input::Inherit => {
                 let mut bytes = Vec::new();
                 use tokio::io::AsyncReadExt;
-                let mut stdin = tokio::io::stdin();
-                stdin
+                tokio::io::stdin()
+                    .take(bounded::most(MAX_SPEC_BYTES))
                     .read_to_end(&mut bytes)
                     .await
                     .map_err(|e| Failure::local("standard input cannot be read", &e))?;
                 bytes
             }
         };
+        if bytes.len() > MAX_SPEC_BYTES {
+            let text = format!("standard input has more than the {MAX_SPEC_BYTES} bytes of a spec");
+            return Err(ApiError::new(ErrorKind::InvalidSpec, text).into());
+        }
         String::from_utf8(bytes).map_err(|_| {
             ApiError::new(ErrorKind::InvalidSpec, "standard input is not UTF-8 text").into()
         })

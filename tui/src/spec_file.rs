@@ -1,5 +1,6 @@
 //! Finds and reads the `pinacle.yaml` a command means.
 
+use crate::bounded::{self, Bounded};
 use crate::failure::Failure;
 use crate::session::Session;
 use pinacle_protocol::{ApiError, ErrorKind, Isolation, MAX_SPEC_BYTES, Slug};
@@ -107,9 +108,9 @@ pub fn find(session: &Session, source: &Path) -> Result<Option<SpecFile>, Failur
     } else {
         (path, source.to_owned())
     };
-    match std::fs::read(&file) {
-        Ok(bytes) => {
-            let text = text_of(&file, bytes)?;
+    match bounded::read(&file, MAX_SPEC_BYTES) {
+        Ok(read) => {
+            let text = text_of(&file, read)?;
             let dir = file.canonicalize().unwrap_or(file).parent().map(Path::to_owned);
             Ok(Some(SpecFile { shown: shown.display().to_string(), text, dir }))
         }
@@ -120,16 +121,14 @@ pub fn find(session: &Session, source: &Path) -> Result<Option<SpecFile>, Failur
 
 /// Returns a file's bytes as text. What is too large or no text is said here: it
 /// would not fit, or not survive, the way to the daemon.
-fn text_of(file: &Path, bytes: Vec<u8>) -> Result<String, Failure> {
+fn text_of(file: &Path, read: Bounded) -> Result<String, Failure> {
     let refused = |message: String, hint: &str| {
         Failure::from(ApiError::new(ErrorKind::InvalidSpec, message).hint(hint))
     };
+    let Bounded { bytes, length } = read;
     if bytes.len() > MAX_SPEC_BYTES {
-        let message = format!(
-            "{} has {} bytes, and a spec may have {MAX_SPEC_BYTES}",
-            file.display(),
-            bytes.len()
-        );
+        let message =
+            format!("{} has {length} bytes, and a spec may have {MAX_SPEC_BYTES}", file.display());
         return Err(refused(message, "see that it is the right file; data belongs elsewhere"));
     }
     String::from_utf8(bytes).map_err(|error| {
@@ -200,9 +199,13 @@ fn unreadable(path: &Path, error: &io::Error) -> Failure {
     let kind = match error.kind() {
         io::ErrorKind::NotFound => ErrorKind::NotFound,
         io::ErrorKind::InvalidData => ErrorKind::InvalidSpec,
+        io::ErrorKind::InvalidInput => ErrorKind::InvalidRequest,
         _ => ErrorKind::Internal,
     };
-    ApiError::new(kind, format!("{} cannot be read", path.display()))
-        .cause(error.to_string())
-        .into()
+    let refused =
+        ApiError::new(kind, format!("{} cannot be read", path.display())).cause(error.to_string());
+    match kind {
+        ErrorKind::InvalidRequest => refused.hint("name a file, or `-` for standard input").into(),
+        _ => refused.into(),
+    }
 }

@@ -6,6 +6,35 @@ use pinacle_protocol::*;
 use pinacle_tui::output::Terminals;
 
 #[tokio::test]
+async fn what_is_no_file_or_too_long_is_not_read_for_ever() {
+    let mut world = World::new();
+    let pipe = world.cwd.join("pipe");
+    let made = std::process::Command::new("mkfifo").arg(&pipe).status().expect("mkfifo runs");
+    assert!(made.success());
+    for file in ["/dev/zero", "pipe"] {
+        let check = world.run_words(&["config", "check", file]).await.exits(3);
+        check.says("no regular file").says("`-` for standard input");
+        world.run_words(&["replay", file]).await.exits(3).says("no regular file");
+    }
+    let long = std::fs::File::create(world.cwd.join("long")).expect("a file");
+    long.set_len(1 << 40).expect("a hole");
+    world.run("config check long").await.exits(3).says("has 1099511627776 bytes");
+    world.run("replay long").await.exits(3).says("it has 1099511627776 bytes");
+    world.input = vec![b'#'; MAX_SPEC_BYTES + 1];
+    world.run("config check -").await.exits(3).says("standard input has more than");
+    world.input.pop();
+    world.run("config check -").await.exits(0);
+}
+
+#[tokio::test]
+async fn an_empty_file_is_no_recording() {
+    let world = World::new();
+    world.write("empty", "");
+    let outcome = world.run("replay empty").await.exits(3).says("it is empty");
+    assert_eq!(outcome.out, "");
+}
+
+#[tokio::test]
 async fn a_terminal_that_only_prints_gets_the_list() {
     let mut world = World::new();
     world.fake.add("web", PodPhase::Running);
