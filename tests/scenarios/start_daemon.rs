@@ -40,6 +40,21 @@ fn a_daemon_that_was_stopped_is_gone_and_the_next_one_starts_at_once() {
     }
 }
 
+/// Whoever calls a daemon into being is not told that it knows nothing yet.
+#[test]
+fn the_first_list_of_a_new_daemon_says_how_the_pods_are() {
+    let daemon = Daemon::prepare(PROGRAMS, "");
+    daemon.create("listed", "isolation: runc\n");
+    for _ in 0..3 {
+        daemon.ok(&["daemon", "restart"]);
+        let listed = daemon.ok(&["ls", "--json"]).json();
+        assert_eq!(listed["phase"], "running", "{listed}");
+        assert_eq!(listed["unknown_since"], serde_json::Value::Null, "{listed}");
+    }
+    daemon.ok(&["rm", "listed", "--yes"]);
+    daemon.ok(&["daemon", "stop"]);
+}
+
 /// A script that holds a lock, or reads the client's output through a pipe, is not held up by the daemon it started.
 #[test]
 fn a_daemon_started_by_a_script_keeps_none_of_its_files() {

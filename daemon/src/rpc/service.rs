@@ -4,11 +4,13 @@
 use super::{inside, resolve};
 use crate::backend::Backend;
 use crate::engine::Freshness;
+use crate::publish::Published;
 use pinacle_core::event::{Action, LossConsent, ReconfigureRequest, Request};
 use pinacle_protocol::{
     Accepted, AdoptPod, ApiError, ConfigApply, ConfigPlan, ConfigReport, CreatePod, Cursor,
-    ErrorKind, EventBatch, HostId, HostReport, Inventory, JournalPage, OperationId, OperationView,
-    Pinacle, PodAction, PodDetail, PodPhase, PodRef, PodTicket, PodUsage, ProcessView, ServerInfo,
+    ErrorKind, EventBatch, HostId, HostReport, HostStatus, Inventory, JournalPage, OperationId,
+    OperationView, Pinacle, PodAction, PodDetail, PodPhase, PodRef, PodTicket, PodUsage,
+    ProcessView, ServerInfo,
 };
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -19,6 +21,8 @@ use tarpc::context::Context;
 const MAX_WAIT: Duration = Duration::from_secs(25);
 /// A long poll ends this long before the call's deadline, so that the answer gets out.
 const BEFORE_DEADLINE: Duration = Duration::from_millis(500);
+/// How long a list waits for hosts that are being looked at for the first time.
+const FIRST_LOOK: Duration = Duration::from_secs(1);
 /// Most events of one answer.
 const MAX_EVENTS: usize = 500;
 /// How long a host may take to say what its pods use.
@@ -42,6 +46,24 @@ impl Handler {
             .driver
             .request(Request::Act { request_id: request.request_id, pod, action })
             .await
+    }
+
+    /// Returns what is published once every pod was looked at whose host is not known to be
+    /// down: a list asked for right after the daemon's start would call them all unknown.
+    async fn looked_at(&self) -> Arc<Published> {
+        let seen = |now: &Arc<Published>| {
+            let mut unknown = now.pods.values().filter(|pod| pod.view.unknown_since.is_some());
+            unknown.all(|pod| {
+                let host = now.hosts.get(&pod.record.host);
+                host.is_none_or(|host| host.view.status == HostStatus::Down)
+            })
+        };
+        let mut published = self.backend.driver.watch();
+        let first = tokio::time::timeout(FIRST_LOOK, published.wait_for(seen)).await;
+        match first {
+            Ok(Ok(now)) => now.clone(),
+            Ok(Err(_)) | Err(_) => self.backend.driver.published(),
+        }
     }
 
     fn find_operation(&self, id: &OperationId) -> Result<OperationView, ApiError> {
@@ -84,7 +106,7 @@ impl Pinacle for Handler {
     }
 
     async fn inventory(self, _: Context) -> Result<Inventory, ApiError> {
-        let published = self.backend.driver.published();
+        let published = self.looked_at().await;
         let pods = published.slugs.values().filter_map(|id| published.pods.get(id));
         Ok(Inventory {
             revision: published.revision,
