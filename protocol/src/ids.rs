@@ -8,7 +8,7 @@ use std::fmt;
 
 /// Text that is not an id of the kind asked for.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{text:?} is not a {kind}: {rule}")]
+#[error("{text:?} is not {kind}: {rule}")]
 pub struct InvalidId {
     kind: &'static str,
     text: String,
@@ -94,31 +94,31 @@ text_id!(
     /// One pod, for ever. Made by the daemon; names the container, network and
     /// volume on the host (`pinacle-pod-<id>`), and its first 12 characters the
     /// bridge, so those 12 are unique on a host too.
-    PodId, "pod id", "16 lower-case letters and digits", |t| is_token(t, 16, 16)
+    PodId, "a pod id", "16 lower-case letters and digits", |t| is_token(t, 16, 16)
 );
 text_id!(
     /// One operation, for ever. Made by the daemon.
-    OperationId, "operation id", "16 lower-case letters and digits", |t| is_token(t, 16, 16)
+    OperationId, "an operation id", "16 lower-case letters and digits", |t| is_token(t, 16, 16)
 );
 text_id!(
     /// One daemon's state directory; the owner label of what it created.
-    OwnerId, "owner id", "16 lower-case letters and digits", |t| is_token(t, 16, 16)
+    OwnerId, "an owner id", "16 lower-case letters and digits", |t| is_token(t, 16, 16)
 );
 text_id!(
     /// A client's own name for one request. Asking twice with the same one
     /// gives the same operation, so a client may repeat after a lost reply.
-    RequestId, "request id", "1 to 64 printable ASCII characters without spaces",
+    RequestId, "a request id", "1 to 64 printable ASCII characters without spaces",
     |t| (1..=64).contains(&t.len()) && t.bytes().all(|b| b.is_ascii_graphic())
 );
 text_id!(
     /// A host's name in lists: `local`, or what the user called it.
-    HostId, "host name", "a DNS label of at most 40 lower-case letters, digits and dashes",
+    HostId, "a host name", "a DNS label of at most 40 lower-case letters, digits and dashes",
     |t| is_dns_label(t, 40)
 );
 text_id!(
     /// A pod's part of its hostnames; unique per daemon. At most 40 characters,
     /// because `localhost-65535-pod-` and the slug share one DNS label.
-    Slug, "slug", "a DNS label of at most 40 lower-case letters, digits and dashes",
+    Slug, "a slug", "a DNS label of at most 40 lower-case letters, digits and dashes",
     |t| is_dns_label(t, 40)
 );
 

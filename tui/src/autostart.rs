@@ -79,12 +79,13 @@ pub async fn start(env: &Environment, paths: &Paths) -> Result<Client, ApiError>
     }
 }
 
-/// Has the installed daemon look at its settings, and says what is wrong with them.
+/// Has the installed daemon look at its settings before it takes the place of one that
+/// runs, and says what is wrong with them.
 ///
 /// # Errors
 ///
 /// `invalid_request` with the daemon's words; as [`program`].
-pub fn check(session: &Session) -> Result<(), ApiError> {
+pub async fn check(session: &Session) -> Result<(), ApiError> {
     let program = program(&session.env)?;
     let output = command(&session.env, &session.paths, &program)
         .arg("--check")
@@ -98,11 +99,12 @@ pub fn check(session: &Session) -> Result<(), ApiError> {
     if output.status.success() || said.contains("--check") {
         return Ok(());
     }
-    let mut error = ApiError::new(
-        ErrorKind::InvalidRequest,
-        "the daemon would not start again, so the one that runs is left alone",
-    )
-    .hint("mend what is said above and repeat this");
+    let text = match Client::connect(&session.paths.socket).await {
+        Err(ConnectFailure::Absent(_)) => "the daemon does not run, and would not start",
+        _ => "the daemon would not start again, so the one that runs is left alone",
+    };
+    let mut error = ApiError::new(ErrorKind::InvalidRequest, text)
+        .hint("mend what is said above and repeat this");
     for line in said.lines().map(plain_line).filter(|line| !line.is_empty()) {
         error = error.cause(line);
     }

@@ -28,6 +28,18 @@ async fn stop_waits_until_it_is_gone() {
 }
 
 #[tokio::test]
+async fn a_restart_that_would_fail_says_what_runs() {
+    for (mut world, state) in [
+        (World::new(), "so the one that runs is left alone"),
+        (World::without_daemon(), "the daemon does not run, and would not start"),
+    ] {
+        let broken = world.script("broken", "echo 'config.toml:1: no such setting' >&2; exit 3");
+        world.set_env("PINACLED", broken);
+        world.run("daemon restart").await.exits(3).says(state).says("config.toml:1:");
+    }
+}
+
+#[tokio::test]
 async fn a_missing_daemon_is_explained() {
     let mut world = World::without_daemon();
     world.run("ls").await.exits(10).says("pinacled is not installed");

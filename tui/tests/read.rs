@@ -6,6 +6,13 @@ use pinacle_protocol::*;
 use pinacle_tui::output::Terminals;
 
 #[tokio::test]
+async fn what_is_no_id_is_called_so() {
+    let world = World::new();
+    world.run("op zz").await.exits(3).says("\"zz\" is not an operation id");
+    world.run("adopt zz").await.exits(3).says("\"zz\" is not a pod id");
+}
+
+#[tokio::test]
 async fn what_is_no_file_or_too_long_is_not_read_for_ever() {
     let mut world = World::new();
     let pipe = world.cwd.join("pipe");

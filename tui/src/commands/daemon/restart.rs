@@ -24,7 +24,7 @@ pub async fn run(session: &mut Session) -> Result<(), Failure> {
 /// As [`run`].
 pub async fn replace(session: &mut Session) -> Result<(), Failure> {
     // The one that runs is not ended for one that would not start.
-    autostart::check(session)?;
+    autostart::check(session).await?;
     stop::stop(session).await?;
     autostart::connect(session).await?;
     session.console.remark("the daemon was restarted; pods keep running");
