@@ -116,7 +116,9 @@ impl Command {
         let reason = reason.trim().trim_end_matches(": unknown");
         // Only the words tell which it is; newer engines read them too.
         let missing = ["executable file not found", "no such file or directory"];
-        let (code, why) = if missing.iter().any(|m| reason.contains(m)) {
+        let (code, why) = if let Some(directory) = missing_directory(reason) {
+            (NOT_RUNNABLE, format!("cannot be run: there is no directory {directory} in the pod"))
+        } else if missing.iter().any(|m| reason.contains(m)) {
             (NOT_FOUND, "not found in the pod".to_owned())
         } else {
             let last = reason.rsplit(": ").next().unwrap_or(reason);
@@ -129,6 +131,15 @@ impl Command {
             (ExecOutput::Stderr(format!("pinacle: {program}: {why}\n").into()), code)
         })
     }
+}
+
+/// Returns the working directory that an engine did not find.
+fn missing_directory(reason: &str) -> Option<&str> {
+    // runc's words, and gVisor's.
+    let markers = ["chdir to cwd (", "initial working directory "];
+    let rest = markers.iter().find_map(|marker| Some(reason.split_once(marker)?.1))?;
+    let (directory, rest) = rest.strip_prefix('"')?.split_once('"')?;
+    rest.contains("no such file or directory").then_some(directory)
 }
 
 async fn framed(docker: &Docker, id: &str, doing: &str) -> Result<(Output, Input), EngineFailure> {
@@ -238,5 +249,31 @@ async fn pump_sizes(
             size = newer;
         }
         wanted = Some(size);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_missing_directory_is_told_from_a_missing_program() {
+        let reasons = [
+            (
+                "exec failed: unable to start container process: chdir to cwd (\"/none\") set in \
+                 config.json failed: no such file or directory",
+                Some("/none"),
+            ),
+            (
+                "executing command \"ls\" in sandbox: failed to find initial working directory \
+                 \"/none\": no such file or directory",
+                Some("/none"),
+            ),
+            ("error finding executable \"ls\" in PATH [/bin]: no such file or directory", None),
+            ("exec: \"ls\": executable file not found in $PATH", None),
+        ];
+        for (reason, directory) in reasons {
+            assert_eq!(missing_directory(reason), directory, "{reason}");
+        }
     }
 }
