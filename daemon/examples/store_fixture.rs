@@ -38,6 +38,7 @@ fn pod(n: u8, owner: &OwnerId, desired: Desired, phase: PodPhase) -> anyhow::Res
         phase_since: Timestamp(1_790_000_000_000),
         failure: None,
         attention: Some("the process `web` is not healthy".to_owned()),
+        fall: None,
         port: Some(HostPort(30_000 + u16::from(n))),
         subnet: Some(Subnet { network: Ipv4Addr::new(10, 249, n, 0) }),
         image: Some("pinacle-base:1".to_owned()),

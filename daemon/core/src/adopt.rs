@@ -190,6 +190,7 @@ impl State {
             phase_since: now.wall,
             failure: None,
             attention,
+            fall: None,
             port: port.filter(free),
             subnet: seen.network.filter(|subnet| !place.used_subnets.contains(subnet)),
             image: container.map(|c| c.image.clone()),

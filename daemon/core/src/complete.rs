@@ -3,6 +3,7 @@
 use crate::advance::pause_ms;
 use crate::engine::ObservedPod;
 use crate::event::Now;
+use crate::fall::made_container;
 use crate::plan::{self, OldContainer};
 use crate::record::{
     Applied, Direction, Failure, OperationRecord, PodRecord, Revert, StepRecord, Unfinished,
@@ -40,9 +41,10 @@ impl State {
         if let Some(pod) = self.pod_mut(id) {
             pod.history.push_back(operation.clone());
             pod.queued = Some(operation.clone());
-            // What reconcile begins leaves standing why it had to.
+            // What reconcile begins leaves standing why it has to.
             if asked && pod.active.is_none() {
                 pod.record.attention = None;
+                pod.record.fall = None;
             }
         }
         let _ = self.operation_mut(&operation);
@@ -112,8 +114,9 @@ impl State {
             self.reserve(id, now.mono_ms)?;
         }
         let Some(pod) = self.pod_mut(id) else { return Ok(()) };
+        pod.record.is_made_anew(by);
         let change = pending_change(&pod.record);
-        if makes_container(by, &change) {
+        if plan::makes_container(by, &change) {
             pod.record.generation = pod.record.generation.saturating_add(1);
         }
         let steps = steps(&pod.record, pod.observed.as_ref(), by, &change, up);
@@ -174,6 +177,7 @@ impl State {
         }
         let (kind, error) = (record.kind, record.error.clone());
         let configured = record.steps.iter().any(is_configured);
+        let made = made_container(record);
         let mut back = record.steps.iter().filter(|step| is_config_undo(step)).peekable();
         let restored = failed && kind == OperationKind::Reconfigure && !record.recreates();
         let restored = restored
@@ -193,7 +197,12 @@ impl State {
         }
         match error {
             Some(error) if failed => self.ended_badly(now, id, kind, error),
-            _ => self.ended_well(now, id, kind, configured),
+            _ => {
+                self.ended_well(now, id, kind, configured);
+                if kind != OperationKind::Stop {
+                    self.brought_back(id, made);
+                }
+            }
         }
         self.trim_history(id);
     }
@@ -213,6 +222,7 @@ impl State {
             self.apply(id);
         }
         if stopped && let Some(pod) = self.pod_mut(id) {
+            pod.record.fall = None;
             pod.record.attention = pod.record.unfinished.map(|_| HALF_MADE.to_owned());
         }
         let phase = match stopped {
@@ -328,16 +338,6 @@ pub(crate) fn is_configured(step: &StepRecord) -> bool {
     step.step == Step::ApplyConfig { services: true }
         && step.status == StepStatus::Succeeded
         && !step.undo
-}
-
-fn makes_container(kind: OperationKind, change: &SpecDiff) -> bool {
-    match kind {
-        OperationKind::Create | OperationKind::Recreate => true,
-        OperationKind::Start | OperationKind::Restart | OperationKind::Reconfigure => {
-            change.needs_recreate()
-        }
-        OperationKind::Stop | OperationKind::Delete => false,
-    }
 }
 
 /// Returns the steps of an operation for a pod as it was seen.

@@ -20,6 +20,7 @@ pub mod effect;
 pub mod engine;
 pub mod event;
 mod exhausted;
+mod fall;
 mod handle;
 mod held;
 mod host;

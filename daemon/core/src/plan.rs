@@ -5,7 +5,7 @@ use crate::record::{PodRecord, StepRecord};
 use crate::services;
 use crate::spec::SpecDiff;
 use crate::step::Step;
-use pinacle_protocol::StepStatus;
+use pinacle_protocol::{OperationKind, StepStatus};
 
 /// What becomes of the container that is there while a new one is made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,6 +16,17 @@ pub(crate) enum OldContainer {
     Absent,
     /// It is kept until the new one is healthy.
     Aside,
+}
+
+/// Returns whether such an operation makes a container.
+pub(crate) fn makes_container(kind: OperationKind, change: &SpecDiff) -> bool {
+    match kind {
+        OperationKind::Create | OperationKind::Recreate => true,
+        OperationKind::Start | OperationKind::Restart | OperationKind::Reconfigure => {
+            change.needs_recreate()
+        }
+        OperationKind::Stop | OperationKind::Delete => false,
+    }
 }
 
 /// Wraps steps that nothing was done of yet.

@@ -7,7 +7,7 @@ use crate::advance::pause_ms;
 use crate::engine::{ContainerState, ObservedContainer};
 use crate::event::Now;
 use crate::plan::{self, planned_undo};
-use crate::record::{Direction, Failure};
+use crate::record::{Direction, Failure, Fall};
 use crate::state::{Pod, State};
 use pinacle_protocol::{ApiError, Desired, OperationKind, PodId, PodPhase};
 
@@ -51,6 +51,7 @@ impl State {
         }
         if phase == PodPhase::Running && !was_running {
             self.found_running(id);
+            self.brought_back(id, false);
         }
         self.set_phase(id, phase, now.wall);
     }
@@ -94,18 +95,12 @@ impl State {
 
     /// Notes that a running pod was found down, and slows down what keeps dying.
     fn died(&mut self, now: Now, id: &PodId, container: Option<&ObservedContainer>) {
-        let text = match container {
-            None => "the container is gone: removed by something else than Pinacle".to_owned(),
-            Some(c) if c.oom_killed => "the container was killed for using too much memory".into(),
-            Some(c) if c.state == ContainerState::Paused => "the container was paused".into(),
-            Some(c) => match c.exit_code {
-                Some(code) => format!("the container ended with exit code {code}"),
-                None => "the container is not running".to_owned(),
-            },
-        };
+        let fall = Fall::of(container);
+        let text = fall.text();
         self.note(id, text.clone());
         let Some(pod) = self.pod_mut(id) else { return };
         pod.record.attention = Some(text);
+        pod.record.fall = Some(fall);
         let short = pod.started_at.is_some_and(|at| now.mono_ms.saturating_sub(at) < SHORT_LIFE_MS);
         pod.crashes = if short { pod.crashes.saturating_add(1) } else { 0 };
         if pod.crashes > 1 && pod.queued.is_none() {

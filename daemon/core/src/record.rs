@@ -100,6 +100,9 @@ pub struct PodRecord {
     /// What is amiss while it runs.
     #[serde(default)]
     pub attention: Option<String>,
+    /// What brought it down, until it is up again.
+    #[serde(default)]
+    pub fall: Option<Fall>,
     /// Its published port.
     #[serde(default)]
     pub port: Option<HostPort>,
@@ -130,6 +133,24 @@ pub struct Unfinished {
     /// Whether the source directory is in the volumes by now, where the user may have
     /// changed it.
     pub copied: bool,
+}
+
+/// What brings a pod down that is to be up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Fall {
+    /// Its container was removed by something else than Pinacle.
+    Removed,
+    /// Its container was killed for using too much memory.
+    OutOfMemory,
+    /// Its container was paused.
+    Paused,
+    /// Its container ended.
+    Ended {
+        /// With this exit code.
+        code: i64,
+    },
+    /// Its container does not run, and nobody can tell why.
+    Down,
 }
 
 /// A spec in force.

@@ -85,6 +85,7 @@ impl State {
             phase_since: now.wall,
             failure: None,
             attention: None,
+            fall: None,
             port: None,
             subnet: None,
             image: None,
