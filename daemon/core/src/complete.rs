@@ -199,9 +199,7 @@ impl State {
             Some(error) if failed => self.ended_badly(now, id, kind, error),
             _ => {
                 self.ended_well(now, id, kind, configured);
-                if kind != OperationKind::Stop {
-                    self.brought_back(id, made);
-                }
+                self.brought_back(id, made);
             }
         }
         self.trim_history(id);

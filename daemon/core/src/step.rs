@@ -257,16 +257,6 @@ fn publish(pod: &PodRecord) -> IpAddr {
     pod.spec.publish.map_or(IpAddr::V4(Ipv4Addr::LOCALHOST), |address| address.0)
 }
 
-fn home(user: &str) -> String {
-    if user == "root" { "/root".to_owned() } else { format!("/home/{user}") }
-}
-
-/// Returns whether the working directory is on one of the pod's volumes.
-pub(crate) fn outlives_container(pod: &PodRecord) -> bool {
-    let (dir, home) = (working_dir(pod), home(&user(pod)));
-    ["/workspace", &home].iter().any(|volume| std::path::Path::new(&dir).starts_with(volume))
-}
-
 fn limits(pod: &PodRecord) -> ContainerLimits {
     let limits = pod.spec.limits();
     ContainerLimits {
@@ -308,7 +298,7 @@ fn container(pod: &PodRecord) -> Result<ContainerPlan, &'static str> {
         port: pod.port.ok_or("port")?,
         publish: publish(pod),
         limits: limits(pod),
-        volumes: vec![(workspace, "/workspace".to_owned()), (home_volume, home(&user(pod)))],
+        volumes: vec![(workspace, "/workspace".to_owned()), (home_volume, pod.spec.home())],
         resolvers: runtime.resolvers.clone(),
     })
 }

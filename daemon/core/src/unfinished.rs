@@ -10,7 +10,7 @@ use crate::engine::ObservedPod;
 use crate::plan::OldContainer;
 use crate::record::{Direction, OperationRecord, PodRecord, Unfinished};
 use crate::state::State;
-use crate::step::{Step, outlives_container};
+use crate::step::Step;
 use pinacle_protocol::{Desired, OperationId, OperationKind, PodId, StepStatus};
 
 /// What is said of a pod whose container is half made.
@@ -41,7 +41,9 @@ impl State {
         }
         let copy = record.steps.iter().find(|step| step.step == Step::CopySource && !step.undo);
         let copied = match copy {
-            Some(copy) => copy.status == StepStatus::Succeeded && outlives_container(&pod.record),
+            Some(copy) => {
+                copy.status == StepStatus::Succeeded && pod.record.spec.work_outlives_container()
+            }
             None => pod.record.unfinished.is_some_and(|before| before.copied),
         };
         let at = record.current().map(|index| record.steps[index].step.label());

@@ -1,5 +1,7 @@
 //! What follows from a spec: limits, tabs, the default port, what to redact.
 
+use std::path::Path;
+
 use super::catalogue::ServiceId;
 use super::model::{Limits, PodSpec, Process, Tab};
 
@@ -17,6 +19,20 @@ impl PodSpec {
             pids: self.resources.pids.unwrap_or(tier.pids),
             nofile: self.resources.nofile.unwrap_or(tier.nofile),
         }
+    }
+
+    /// Returns the home directory of the user that processes and shells run as.
+    pub(crate) fn home(&self) -> String {
+        match self.user.as_deref() {
+            None | Some("root") => "/root".to_owned(),
+            Some(user) => format!("/home/{user}"),
+        }
+    }
+
+    /// Returns whether the working directory is on one of the pod's volumes.
+    pub(crate) fn work_outlives_container(&self) -> bool {
+        let Some(dir) = self.working_dir.as_deref().map(Path::new) else { return true };
+        dir.starts_with("/workspace") || dir.starts_with(self.home())
     }
 
     /// Returns the port inside the pod that requests go to when their host name

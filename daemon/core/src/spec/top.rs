@@ -103,6 +103,7 @@ pub(super) fn read(root: &Node, report: &mut Report<'_>) -> PodSpec {
         services,
     };
     report_unused_template(&spec, &top, report);
+    report_short_lived_work(&spec, &top, report);
     spec
 }
 
@@ -229,6 +230,26 @@ fn report_unused_template(spec: &PodSpec, top: &Fields<'_>, report: &mut Report<
             &at.path,
             format!("template {template} is not available in this release yet and is skipped"),
             "give `install`, `processes` and `services` yourself until then",
+        );
+    }
+}
+
+/// The project's files are copied to the working directory, and are worked on there.
+fn report_short_lived_work(spec: &PodSpec, top: &Fields<'_>, report: &mut Report<'_>) {
+    let Some(dir) = spec.working_dir.as_deref().filter(|_| !spec.work_outlives_container()) else {
+        return;
+    };
+    if let Some(at) = top.get("workingDir", report) {
+        let home = spec.home();
+        report.warning(
+            at.span,
+            &at.path,
+            format!(
+                "the project's files are copied to {}, and are lost there when the container is \
+                 removed or made again",
+                report.quoted(dir)
+            ),
+            format!("use a directory below `/workspace` or `{home}`: only those are kept"),
         );
     }
 }

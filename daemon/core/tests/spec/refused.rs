@@ -133,6 +133,23 @@ fn names_and_places() {
         &format!("name: {}\n", "n".repeat(65)),
         "error 1:7-1:72 name: `name` is longer than 64 characters [write e.g. `name: My blog`]",
     );
+    let lost = |span: &str, dir: &str, home: &str| {
+        format!(
+            "warning {span} workingDir: the project's files are copied to `{dir}`, and are lost there when the container is removed or made again [use a directory below `/workspace` or `{home}`: only those are kept]"
+        )
+    };
+    check("workingDir: /srv/app\n", &lost("1:13-1:21", "/srv/app", "/root"));
+    check("workingDir: /workspaces\n", &lost("1:13-1:24", "/workspaces", "/root"));
+    check("workingDir: /root\nuser: dev\n", &lost("1:13-1:18", "/root", "/home/dev"));
+    for kept in [
+        "workingDir: /workspace",
+        "workingDir: /workspace/app",
+        "workingDir: //root/./app",
+        "user: root\nworkingDir: /root/app",
+        "user: dev\nworkingDir: /home/dev",
+    ] {
+        check(&format!("{kept}\n"), "");
+    }
     check(
         "bindAddress: 0.0.0.0\n",
         "warning 1:14-1:21 bindAddress: on 0.0.0.0 the pod can be reached from the network without a password [leave `bindAddress` out to keep it to this machine]",
