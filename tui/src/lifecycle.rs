@@ -82,6 +82,9 @@ pub fn failure_of(view: &OperationView, slug: &str) -> Option<ApiError> {
     Some(error)
 }
 
+/// What became of a pod that was taken over.
+pub const ADOPTED: &str = "adopted";
+
 /// Says how an action went: the slug on standard output for scripts, words for
 /// people on standard error, or one JSON object.
 ///
@@ -97,6 +100,7 @@ pub fn report(session: &mut Session, report: &ActionReport) -> Result<(), Failur
     }
     let ActionReport { slug, outcome, operation, .. } = report;
     match operation {
+        None if *outcome == ADOPTED => session.console.remark(&format!("{slug} is {outcome}")),
         None => session.console.remark(&format!("{slug} is {outcome}: nothing to do")),
         Some(view) if is_pending => {
             let text = format!("{slug}: {} accepted as operation {}", view.kind.as_str(), view.id);

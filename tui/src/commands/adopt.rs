@@ -23,7 +23,14 @@ pub async fn run(session: &mut Session, args: AdoptArgs) -> Result<(), Failure> 
     let slug = pod.slug.to_string();
     let operation = lifecycle::settle(session, &client, &slug, &accepted).await?;
     let pod = lifecycle::refreshed(&client, pod).await;
-    let report = ActionReport { pod: pod.id, slug, outcome: "adopted", url: pod.url, operation };
+    let report =
+        ActionReport { pod: pod.id, slug, outcome: lifecycle::ADOPTED, url: pod.url, operation };
     lifecycle::report(session, &report)?;
+    // Nothing here can tell whether that one is gone for good.
+    session.console.warn(&format!(
+        "if the daemon that made {} still runs, it goes on with the pod as well, and each undoes \
+         what the other does: stop that one for good",
+        report.slug
+    ));
     if session.console.is_json() { Ok(()) } else { session.console.line(&report.slug) }
 }

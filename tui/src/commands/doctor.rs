@@ -54,7 +54,7 @@ pub fn render(report: &HostReport, paint: Paint) -> String {
     for pod in &report.foreign {
         let slug = pod.slug.as_ref().map_or_else(String::new, |s| format!(" ({s})"));
         text.push_str(&format!(
-            "pod {}{slug} belongs to another daemon, {}; `pinacle-tui adopt {}` takes it over\n",
+            "pod {}{slug} belongs to another daemon, {}; if that one is gone for good, `pinacle-tui adopt {}` takes it over\n",
             pod.id,
             plain_line(&pod.owner),
             pod.id

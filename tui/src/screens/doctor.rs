@@ -91,7 +91,7 @@ fn findings(report: &HostReport, theme: Theme, columns: usize, lines: &mut Vec<L
     lines.extend(wrap(&text, columns).into_iter().map(Line::raw));
     for pod in &report.foreign {
         let text = format!(
-            "pod {} belongs to another daemon; `pinacle-tui adopt {}` takes it over",
+            "pod {} belongs to another daemon; if that one is gone for good, `pinacle-tui adopt {}` takes it over",
             pod.slug.as_ref().map_or_else(|| pod.id.to_string(), ToString::to_string),
             pod.id
         );
