@@ -3,6 +3,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+#[path = "rig/copies.rs"]
+mod copies;
 mod rig;
 
 use bytes::Bytes;
@@ -211,44 +213,6 @@ async fn a_pod_keeps_its_spec_and_the_journal_keeps_no_secret() {
         let ended =
             page.records.iter().filter(|r| matches!(r.entry, JournalEntry::End { .. })).count();
         assert_eq!(begun, ended);
-    })
-    .await;
-}
-
-#[tokio::test]
-async fn a_directory_is_copied_with_what_is_hidden_and_without_what_is_heavy() {
-    with_rig(async |rig| {
-        rig.up(Isolation::Gvisor).await;
-        let dir = tempfile::tempdir().unwrap();
-        let at = |name: &str| dir.path().join(name);
-        std::fs::create_dir_all(at("sub/node_modules")).unwrap();
-        std::fs::write(at("sub/.hidden"), "hidden").unwrap();
-        std::fs::write(at("sub/node_modules/x"), "x").unwrap();
-        std::fs::write(at("big"), vec![b'b'; 3_000_000]).unwrap();
-        std::os::unix::fs::symlink("sub/.hidden", at("link")).unwrap();
-        let call = EngineCall::CopySource {
-            name: rig.name(),
-            from: dir.path().display().to_string(),
-            to: "/workspace/new/app".into(),
-            user: "root".into(),
-        };
-        for _ in 0..2 {
-            rig.done(call.clone()).await;
-        }
-        assert_eq!(
-            rig.sh("cat /workspace/new/app/link; wc -c </workspace/new/app/big").await,
-            "hidden3000000\n"
-        );
-        assert_eq!(rig.sh("cd /workspace/new/app/sub; echo .h* n*").await, ".hidden n*\n");
-        let failure = rig
-            .fails(EngineCall::CopySource {
-                name: rig.name(),
-                from: "/nonexistent/dir".into(),
-                to: "/workspace".into(),
-                user: "root".into(),
-            })
-            .await;
-        assert!(failure.error.message.contains("/nonexistent/dir"));
     })
     .await;
 }

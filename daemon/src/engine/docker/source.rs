@@ -11,7 +11,7 @@ use futures::StreamExt;
 use pinacle_core::engine::{EngineFailure, EngineOutcome, FailureClass, Ownership};
 use pinacle_protocol::{ApiError, ErrorKind, PodId};
 use std::io::Read;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use tokio::sync::{mpsc, oneshot};
 
 /// Where a pod keeps its own spec.
@@ -20,11 +20,38 @@ const SPEC_PATH: &str = "/etc/pinacle/pinacle.yaml";
 const SPEC_CAP: usize = 1 << 20;
 /// Chunks of the archive on their way.
 const CHUNKS: usize = 16;
-/// Makes the directory and what is missing above it, for its user to be.
-const MAKE_DIR: &str = r#"make() {
+/// Makes the directory and what is missing above it, for its user to be, and an empty one in
+/// it to unpack to. Its exit code says what an earlier copy left to do.
+const PREPARE: &str = r#"make() {
     [ -d "${1:-/}" ] || { make "${1%/*}" "$2" && mkdir -p -- "$1" && chown -- "$2" "$1"; }
 }
-make "$1" "$2""#;
+[ ! -e /etc/pinacle/copy/done ] || exit 11
+make "$1" "$2" && mkdir -p /etc/pinacle/copy && chown -- "$2" /etc/pinacle/copy || exit 1
+[ ! -d "$1/.pinacle-copied" ] || exit 10
+rm -rf -- "$1/.pinacle-copying" && mkdir -- "$1/.pinacle-copying" &&
+    chown -- "$2" "$1/.pinacle-copying""#;
+/// What was unpacked as a whole is only to be moved into its place.
+const UNPACKED: i64 = 10;
+/// Everything was copied into this container.
+const COPIED: i64 = 11;
+/// Moves what was unpacked into its place, every file once: what is there already when this is
+/// run anew, is not touched any more, whatever became of it. Another one of these may be at it.
+const MOVE: &str = r#"gone() { [ ! -e "$1" ] && [ ! -L "$1" ]; }
+merge() {
+    for from in "$1"/* "$1"/.[!.]* "$1"/..?*; do
+        to=$2/${from##*/}
+        if gone "$from"; then
+            :
+        elif [ -d "$from" ] && [ ! -L "$from" ] && [ -d "$to" ] && [ ! -L "$to" ]; then
+            (merge "$from" "$to") && { rmdir -- "$from" || gone "$from"; } || return 1
+        else
+            mv -fT -- "$from" "$to" || gone "$from" || return 1
+        fi
+    done
+}
+cd -- "$1" || exit 1
+[ -d .pinacle-copied ] || mv -T .pinacle-copying .pinacle-copied || exit 1
+merge .pinacle-copied . && : >/etc/pinacle/copy/done && rmdir .pinacle-copied"#;
 
 /// A directory to copy into a pod.
 pub(super) struct Copy {
@@ -38,15 +65,16 @@ fn words(parts: &[&str]) -> Vec<String> {
     parts.iter().map(|p| (*p).to_owned()).collect()
 }
 
-/// Copies a directory of this machine into the pod.
+/// Copies a directory of this machine into the pod. Run anew, it goes on where it was broken
+/// off: no file is put over what became of it in the pod meanwhile.
 pub(super) async fn copy(
     shared: &Shared,
     owner: &Ownership,
     journal: &PodJournal,
-    Copy { name, from, to, user }: Copy,
+    copy: Copy,
 ) -> Result<EngineOutcome, EngineFailure> {
-    let root = PathBuf::from(&from);
-    if !root.is_dir() {
+    let Copy { name, from, to, user } = &copy;
+    if !Path::new(from).is_dir() {
         let mut failure = permanent(
             ErrorKind::InvalidRequest,
             format!("the directory {from} cannot be copied: it is not there"),
@@ -54,17 +82,38 @@ pub(super) async fn copy(
         failure.error.hint = Some("name a directory of the daemon's machine".to_owned());
         return Err(failure);
     }
-    let make = Exec {
-        container: &name,
-        user: Some("root"),
-        command: words(&["sh", "-c", MAKE_DIR, "sh", &to, &user]),
-        container_line: None,
-        label: None,
-        point: "make_directory",
+    let script = async |text: &str, by: &str, point: &'static str| {
+        let exec = Exec {
+            container: name,
+            user: Some(by),
+            command: words(&["sh", "-c", text, "sh", to, user]),
+            container_line: None,
+            label: None,
+            point,
+        };
+        run(shared, owner, journal, exec, Stdin::Nothing, no_words()).await
     };
-    let code = run(shared, owner, journal, make, Stdin::Nothing, no_words()).await?;
-    done(code, &format!("failed to make the directory {to} in {name}"))?;
+    match script(PREPARE, "root", "make_directory").await? {
+        COPIED => return Ok(EngineOutcome::Done),
+        UNPACKED => {}
+        code => {
+            done(code, &format!("failed to make the directory {to} in {name}"))?;
+            unpack(shared, owner, journal, &copy).await?;
+        }
+    }
+    let code = script(MOVE, user, "move_source").await?;
+    done(code, &format!("failed to move what was copied from {from} to {to} in {name}"))?;
+    Ok(EngineOutcome::Done)
+}
 
+/// Unpacks the whole directory beside the place where its files are to be.
+async fn unpack(
+    shared: &Shared,
+    owner: &Ownership,
+    journal: &PodJournal,
+    Copy { name, from, to, user }: &Copy,
+) -> Result<(), EngineFailure> {
+    let root = PathBuf::from(from);
     let (tx, rx) = mpsc::channel(CHUNKS);
     let (report_tx, report_rx) = oneshot::channel();
     let packing = tokio::task::spawn_blocking(move || {
@@ -74,9 +123,9 @@ pub(super) async fn copy(
         packed
     });
     let unpack = Exec {
-        container: &name,
-        user: Some(&user),
-        command: words(&["tar", "-x", "-o", "-f", "-", "-C", &to]),
+        container: name,
+        user: Some(user),
+        command: words(&["tar", "-x", "-o", "-f", "-", "-C", &format!("{to}/.pinacle-copying")]),
         container_line: None,
         label: Some(format!("Copying files from {from}")),
         point: "copy_source",
@@ -95,8 +144,7 @@ pub(super) async fn copy(
         }
         Ok(_) => {}
     }
-    done(code, &format!("failed to copy {from} into {name}"))?;
-    Ok(EngineOutcome::Done)
+    done(code, &format!("failed to copy {from} into {name}"))
 }
 
 fn done(code: i64, message: &str) -> Result<(), EngineFailure> {
