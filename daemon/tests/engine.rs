@@ -112,6 +112,20 @@ async fn a_port_in_use_is_told_and_another_one_replaces_the_container_with_its_v
 }
 
 #[tokio::test]
+async fn a_container_that_was_renamed_a_moment_ago_is_stopped_all_the_same() {
+    with_rig(async |rig| {
+        rig.up(Isolation::Runc).await;
+        let other = format!("{}-other", rig.name());
+        docker(&["rename", &rig.name(), &other]).await;
+        rig.done(EngineCall::StopContainer { name: rig.name(), grace_ms: 0 }).await;
+        let running = docker(&["inspect", "-f", "{{.State.Running}}", &other]).await;
+        assert_eq!(running.trim(), "false");
+        docker(&["rm", &other]).await;
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_range_in_use_is_told() {
     with_rig(async |rig| {
         let plan = rig.network_plan();

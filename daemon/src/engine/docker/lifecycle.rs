@@ -1,6 +1,8 @@
 //! Starting, stopping, renaming, changing and removing containers.
 
-use super::client::{Act, CALL_LIMIT, RUNTIME_LIMIT, Shared, change, gone_is_fine, is_ours, look};
+use super::client::{
+    Act, CALL_LIMIT, RUNTIME_LIMIT, Shared, change, filter, gone_is_fine, is_ours, look,
+};
 use super::container::{host_pids, inspect, inspect_ours, signed, status};
 use super::error::{Answer, left_alone, read, retryable};
 use super::line::{Line, bytes_option, cpus_option};
@@ -11,11 +13,13 @@ use bollard::models::{
     ContainerInspectResponse, ContainerStateStatusEnum as Status, ContainerUpdateBody,
 };
 use bollard::query_parameters::{
-    RemoveContainerOptions, RenameContainerOptions, StartContainerOptions, StopContainerOptions,
+    ListContainersOptions, RemoveContainerOptions, RenameContainerOptions, StartContainerOptions,
+    StopContainerOptions,
 };
 use pinacle_core::engine::{
-    ContainerLimits, EngineFailure, EngineOutcome, FailureClass, Ownership,
+    ContainerLimits, EngineFailure, EngineOutcome, FailureClass, LABEL_POD, Ownership,
 };
+use pinacle_core::names;
 use pinacle_protocol::{ApiError, ErrorKind};
 use std::future::Future;
 use std::time::Duration;
@@ -84,10 +88,17 @@ impl<'a> Lifecycle<'a> {
         Ok(EngineOutcome::Done)
     }
 
-    /// Has the container stopped; one that is not there is stopped.
+    /// Has the container stopped, also when it was given another name; one that is not there
+    /// is stopped.
     pub(super) async fn stop(&self, name: &str, grace: Duration) -> Outcome {
         let found = inspect(&self.docker, name).await?;
-        let Some(found) = self.ours(name, found).await else { return Ok(EngineOutcome::Done) };
+        let found = match self.ours(name, found).await {
+            None => self.renamed(name).await?,
+            found => found,
+        };
+        let Some(found) = found else { return Ok(EngineOutcome::Done) };
+        let called = found.name.as_deref().map(|name| name.trim_start_matches('/').to_owned());
+        let name = called.as_deref().unwrap_or(name);
         match status(&found) {
             Status::CREATED | Status::EXITED | Status::DEAD | Status::REMOVING => {
                 return Ok(EngineOutcome::Done);
@@ -177,6 +188,28 @@ impl<'a> Lifecycle<'a> {
         }
         self.journal.note(left_alone("container", name)).await;
         None
+    }
+
+    /// Returns a container of the pod that runs under another name than this one: whoever
+    /// renamed it may have done so a moment ago, before anybody looked.
+    async fn renamed(&self, name: &str) -> Result<Option<ContainerInspectResponse>, EngineFailure> {
+        let label = format!("{LABEL_POD}={}", self.owner.pod);
+        let options =
+            ListContainersOptions { filters: Some(filter("label", label)), ..Default::default() };
+        let call = self.docker.list_containers(Some(options));
+        let listed = look("failed to list the containers", call).await?;
+        let previous = format!("/{}", names::previous(&self.owner.pod));
+        let ours = listed.iter().filter(|c| is_ours(c.labels.as_ref(), self.owner));
+        let mut other = ours.filter(|c| {
+            let called = c.names.iter().flatten();
+            !called
+                .into_iter()
+                .any(|called| *called == previous || called.trim_start_matches('/') == name)
+        });
+        match other.next().and_then(|found| found.id.as_deref()) {
+            Some(id) => inspect(&self.docker, id).await,
+            None => Ok(None),
+        }
     }
 
     /// Has no container of this pod with that name, running or not.
