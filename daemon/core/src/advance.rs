@@ -136,12 +136,12 @@ impl State {
         if pod.active.is_some() || !self.host_ready(&pod.record.host) {
             return;
         }
-        let host = pod.record.host.clone();
-        let Some(pod) = self.pod_memory(id) else { return };
-        pod.fresh = false;
-        pod.looking = true;
-        // A look under way may have begun too early: it is taken again.
-        self.effects.push(Effect::ObservePod { host, pod: id.clone() });
+        if let Some(pod) = self.pod_memory(id) {
+            pod.fresh = false;
+            // One that is under way may have begun too early: it is taken again.
+            pod.looking = false;
+        }
+        self.look(id);
     }
 
     fn activate(&mut self, now: Now, id: &PodId, operation: &OperationId) {
