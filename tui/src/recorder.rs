@@ -2,6 +2,8 @@
 //! messages, each part of it beginning with all the list shows. Typed and
 //! pasted text, specs and values in them are masked before they are kept.
 
+mod part;
+
 use crate::keymap::{Code, Key, Keymap};
 use crate::model::{Link, Model, Setting, Toast};
 use crate::msg::{Focus, Msg, Pointer};
@@ -9,6 +11,7 @@ use crate::screens::pods::Pods;
 use crate::theme::Theme;
 use crate::update::update;
 use crate::view::view;
+use part::{Holds, Part};
 use pinacle_protocol::{
     ApiError, Cursor, HostReport, Inventory, OperationView, PodDetail, PodUsage, Revision,
     Timestamp,
@@ -18,14 +21,14 @@ use ratatui::backend::TestBackend;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 
-/// Bytes of one of the ring's two parts.
+/// Bytes of one of the ring's two parts,
 const PART_BYTES: usize = 2 * 1024 * 1024;
 
-/// Messages of one of the ring's two parts.
+/// after which it is begun anew on the list, as after this many messages,
 const PART_MESSAGES: usize = 5_000;
 
-/// Bytes after which it is begun anew wherever the screen is.
-const MOST_BYTES: usize = 8 * PART_BYTES;
+/// and after these wherever the screen is.
+const MOST_BYTES: usize = 2 * PART_BYTES;
 
 /// One line of a recording.
 #[derive(Debug, Serialize, Deserialize)]
@@ -35,6 +38,13 @@ enum Entry {
     Begin(Box<Beginning>),
     /// A message.
     Msg(Msg),
+}
+
+/// The same, to be written.
+#[derive(Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Borrowed<'a> {
+    Msg(&'a Msg),
 }
 
 /// All there is to see while only the list is.
@@ -63,9 +73,8 @@ struct Beginning {
 /// The ring.
 #[derive(Debug, Default)]
 pub struct Recorder {
-    before: String,
-    now: String,
-    messages: usize,
+    before: Part,
+    now: Part,
 }
 
 impl Recorder {
@@ -76,39 +85,23 @@ impl Recorder {
 
     /// Keeps a message that the model is about to take in.
     pub fn note(&mut self, model: &Model, msg: &Msg) {
-        let full = self.now.len() > PART_BYTES || self.messages > PART_MESSAGES;
+        let full = self.now.bytes > PART_BYTES || self.now.lines.len() > PART_MESSAGES;
         // Where a replay can begin: on the list.
         let begins = model.screens.is_empty() && model.layers.is_empty();
-        if self.now.is_empty() || full && begins || self.now.len() > MOST_BYTES {
+        if full && !begins && self.now.printed > PART_BYTES / 2 {
+            self.now.cut(PART_BYTES / 4);
+        }
+        if self.now.lines.is_empty() || full && begins || self.now.bytes > MOST_BYTES {
             self.before = std::mem::take(&mut self.now);
-            self.messages = 0;
-            self.put(&Entry::Begin(Box::new(beginning(model))));
+            self.now.put(Holds::Other, &Entry::Begin(Box::new(beginning(model))));
         }
-        self.messages += 1;
-        let masked = masked(msg, is_typing(model));
-        self.put_msg(&masked);
-    }
-
-    fn put_msg(&mut self, msg: &Msg) {
-        #[derive(Serialize)]
-        #[serde(rename_all = "snake_case")]
-        enum Borrowed<'a> {
-            Msg(&'a Msg),
-        }
-        self.put(&Borrowed::Msg(msg));
-    }
-
-    fn put(&mut self, entry: &impl Serialize) {
-        // What cannot be written as JSON is not in our messages.
-        if let Ok(line) = serde_json::to_string(entry) {
-            self.now.push_str(&line);
-            self.now.push('\n');
-        }
+        self.now.put(Holds::of(msg), &Borrowed::Msg(&masked(msg, is_typing(model))));
     }
 
     /// Returns the recording, one JSON value a line.
     pub fn dump(&self) -> String {
-        format!("{}{}", self.before, self.now)
+        let lines = self.before.lines.iter().chain(&self.now.lines);
+        lines.flat_map(|line| [&line.text, "\n"]).collect()
     }
 }
 

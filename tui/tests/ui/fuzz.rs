@@ -8,7 +8,7 @@ use crate::support::views;
 use pinacle_protocol::*;
 use pinacle_tui::keymap::TABLE;
 use pinacle_tui::model::Model;
-use pinacle_tui::msg::{Mouse, MouseKind, Msg, Source};
+use pinacle_tui::msg::{Feed, Mouse, MouseKind, Msg, Source};
 use pinacle_tui::recorder::{Recorder, replay};
 use pinacle_tui::update::update;
 use ratatui::buffer::Buffer;
@@ -76,7 +76,7 @@ fn message(chance: &mut Chance, seq: &mut u64, model: &Model) -> Msg {
                 views::output(*seq + 1, command, &text),
             ];
             let cursor = Cursor { epoch: 1, seq: *seq + 1 };
-            Msg::Journal(model.number, pinacle_tui::msg::Feed::Records(records, cursor))
+            Msg::Journal(model.number, Feed::Records(records, cursor))
         }
     }
 }
@@ -177,7 +177,7 @@ fn a_recording_shows_the_same_and_holds_no_secret() {
         feed(&mut live, Msg::Key(key.parse().expect("a key")));
     }
     let number = live.number;
-    let records = pinacle_tui::msg::Feed::Records(story(), Cursor { epoch: 1, seq: 6 });
+    let records = Feed::Records(story(), Cursor { epoch: 1, seq: 6 });
     feed(&mut live, Msg::Journal(number, records));
     let before = screen(&live);
     feed(&mut live, Msg::Key("e".parse().expect("a key")));
@@ -194,4 +194,54 @@ fn a_recording_shows_the_same_and_holds_no_secret() {
     };
     replay(&dump, each).expect("a recording");
     assert_eq!(*frames.last().expect("frames"), before, "the key that asked for the editor");
+}
+
+#[test]
+fn a_recording_stays_small_and_keeps_keys_while_a_pod_floods() {
+    const FLOOD: u64 = 400;
+    let mut live = model(&["api", "web"]);
+    live.setting = pinacle_tui::model::Setting {
+        theme: pinacle_tui::theme::Theme::Plain,
+        ..Default::default()
+    };
+    let mut recorder = Recorder::new();
+    let mut feed = |live: &mut Model, msg: Msg| {
+        recorder.note(live, &msg);
+        update(live, msg);
+    };
+    for key in ["down", "enter", "Z"] {
+        feed(&mut live, Msg::Key(key.parse().expect("a key")));
+    }
+    let number = live.number;
+    let journal = |feed| Msg::Journal(number, feed);
+    let story = story();
+    let begun = Cursor { epoch: 1, seq: 6 };
+    feed(&mut live, journal(Feed::Records(story.clone(), begun)));
+    let output = story.iter().find(|r| matches!(r.entry, JournalEntry::Output { .. }));
+    let output = output.expect("output").clone();
+    for n in 1..=FLOOD {
+        let seq = begun.seq + n;
+        let mut record = JournalRecord { seq, ..output.clone() };
+        if let JournalEntry::Output { text, .. } = &mut record.entry {
+            *text = format!("line {n} of many\n").repeat(60 * 1024 / 16);
+        }
+        feed(&mut live, journal(Feed::Records(vec![record], Cursor { seq, ..begun })));
+        let later = Timestamp(live.world.now.0 + 100);
+        feed(&mut live, Msg::Tick(later));
+        if n == FLOOD / 2 {
+            feed(&mut live, Msg::Key("?".parse().expect("a key")));
+            feed(&mut live, Msg::Key("esc".parse().expect("a key")));
+        }
+    }
+    let dump = recorder.dump();
+    assert!(dump.len() < 4 * 1024 * 1024, "{} bytes", dump.len());
+    let mut keys = 0;
+    let last = replay(&dump, |key, _| keys += usize::from(key.is_some())).expect("a recording");
+    assert_eq!(keys, 5, "none is lost");
+    let rows = |text: &str| text.lines().filter(|l| l.contains("of many")).count();
+    assert!(rows(&last) > 10, "{last}");
+    // All but what counts lines is the same: the oldest were cut.
+    assert_eq!(rows(&last), rows(&screen(&live)));
+    let gaps = dump.lines().filter(|l| l.contains("\"Gap\"")).count();
+    assert!((1..=2).contains(&gaps), "one before the keys and one after: {gaps}");
 }
