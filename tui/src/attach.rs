@@ -1,6 +1,8 @@
 //! Passes bytes between this terminal, or these pipes, and a command in a pod.
-//! Nothing is looked at on the way but the two keys that detach.
+//! Nothing is looked at on the way but the two keys that detach, and which screen the
+//! command is on.
 
+use crate::alternate::AlternateScreen;
 use crate::client::{Client, PtyReader, PtyWriter, SessionFrame};
 use crate::failure::Failure;
 use crate::output::Input;
@@ -74,7 +76,8 @@ pub async fn run(
     // one has to go on for the other to.
     let mut sending = tokio::task::JoinSet::new();
     sending.spawn(send(source, writer));
-    let end = match receive(session, &mut reader, &mut sending).await {
+    let mut screen = AlternateScreen::default();
+    let end = match receive(session, &mut reader, &mut sending, &mut screen).await {
         // The daemon closes the connection as it was told to.
         Err(Failure::Api(_)) if leaving.load(Ordering::SeqCst) => Ok(End::Detached),
         end => end,
@@ -83,7 +86,7 @@ pub async fn run(
     sending.shutdown().await;
     match (raw, &end) {
         (Some(raw), Ok(End::Exited(_))) => drop(raw),
-        (Some(raw), _) => raw.leave_and_reset(),
+        (Some(raw), _) => raw.leave_and_reset(&screen),
         (None, _) => {}
     }
     match end? {
@@ -134,6 +137,7 @@ async fn receive(
     session: &mut Session,
     reader: &mut PtyReader,
     sending: &mut tokio::task::JoinSet<Sent>,
+    screen: &mut AlternateScreen,
 ) -> Result<End, Failure> {
     let interrupt = session.interrupt.clone();
     let interrupted = interrupt.raised();
@@ -143,7 +147,10 @@ async fn receive(
     loop {
         tokio::select! {
             frame = reader.next() => match frame? {
-                SessionFrame::Stdout(bytes) => session.console.write(&bytes)?,
+                SessionFrame::Stdout(bytes) => {
+                    screen.see(&bytes);
+                    session.console.write(&bytes)?;
+                }
                 SessionFrame::Stderr(bytes) => session.console.write_err(&bytes),
                 SessionFrame::Exit(code) => {
                     // Codes beyond a byte are cut by every Unix shell as well.

@@ -6,6 +6,7 @@
 //! that talks to the daemon). [`run`] is all of it, given its streams and its
 //! environment from outside.
 
+pub mod alternate;
 pub mod app;
 pub mod args;
 pub mod attach;

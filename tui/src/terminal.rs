@@ -1,5 +1,6 @@
 //! Borrows the terminal and gives it back: at the end, on an error, in a panic.
 
+use crate::alternate::AlternateScreen;
 use rustix::event::{PollFd, PollFlags, poll};
 use std::io::{self, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -62,9 +63,12 @@ impl Write for Painter {
 }
 
 /// Undoes whatever a program in a pod may have done to the terminal and not
-/// taken back: attributes, cursor, mouse, paste brackets, keypad, alternate screen.
+/// taken back: attributes, cursor, mouse, paste brackets, keypad.
 const RESET: &str = "\x1b[0m\x1b[?1000l\x1b[?1002l\x1b[?1003l\x1b[?1006l\x1b[?1004l\x1b[?2004l\
-                     \x1b[?1l\x1b>\x1b[?1049l\x1b[?25h";
+                     \x1b[?1l\x1b>\x1b[?25h";
+
+/// Leaves the other screen, and puts the cursor where it was when that was entered.
+const FIRST_SCREEN: &str = "\x1b[?1049l";
 
 /// Holds the terminal in raw mode until dropped.
 #[derive(Debug)]
@@ -85,7 +89,11 @@ impl RawMode {
 
     /// Leaves raw mode after a session that did not end by itself, so that what
     /// it had set up is taken back as well.
-    pub fn leave_and_reset(self) {
+    pub fn leave_and_reset(self, screen: &AlternateScreen) {
+        // Only from the other screen: on the first one the cursor would jump back.
+        if screen.is_shown() {
+            write_now(FIRST_SCREEN);
+        }
         write_now(RESET);
     }
 }

@@ -6,6 +6,7 @@
     reason = "a test plays both sides, and waits with a deadline"
 )]
 
+mod alternate;
 mod args;
 mod attach;
 mod daemon;

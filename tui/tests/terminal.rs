@@ -156,6 +156,22 @@ async fn a_shell_is_left_with_the_keys_for_that() {
 }
 
 #[tokio::test]
+async fn what_a_shell_showed_stays_when_it_is_left() {
+    let world = world();
+    let mut terminal = Terminal::start(&world, &["shell", "web"]);
+    terminal.shows("fake shell").await;
+    // A program in it was on the other screen, and is no more.
+    terminal.press(b"\x1b[?1049hfull\x1b[?1049l");
+    terminal.press(b"one\r\ntwo\r\nthree");
+    terminal.shows("three").await;
+    terminal.press(b"\x10\x11");
+    let contents = terminal.ends(0).await;
+    let place = |word| contents.find(word).unwrap_or_else(|| panic!("no {word} in {contents}"));
+    assert!(place("fake shell") < place("one") && place("one") < place("two"), "{contents}");
+    assert!(place("two") < place("three") && place("three") < place("detached"), "{contents}");
+}
+
+#[tokio::test]
 async fn an_error_after_raw_mode_is_readable() {
     let world = world();
     let terminal = Terminal::start(&world, &["exec", "web", "--", "drop"]);
