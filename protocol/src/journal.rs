@@ -7,6 +7,10 @@
 use crate::{Cursor, PodId, Timestamp};
 use serde::{Deserialize, Serialize};
 
+/// The `error` of a command that nothing is wrong with: who had begun it left while it ran,
+/// and how it ends is not looked at.
+pub const LEFT_RUNNING: &str = "left while it ran";
+
 /// One record of a pod's journal.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct JournalRecord {
@@ -64,7 +68,8 @@ pub enum JournalEntry {
         exit_code: Option<i64>,
         /// How long it took, in milliseconds.
         duration_ms: u64,
-        /// Why it failed where there is no exit code to say so.
+        /// Why it failed where there is no exit code to say so; [`LEFT_RUNNING`] when it
+        /// did not.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         error: Option<String>,
         /// Bytes of output left out because the command reached its cap.

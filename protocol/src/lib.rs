@@ -37,7 +37,7 @@ pub use ids::{
     Cursor, HostId, HostPort, InvalidId, OperationId, OwnerId, PodId, RequestId, Revision, Slug,
     Timestamp,
 };
-pub use journal::{JournalEntry, JournalPage, JournalRecord, OutputStream};
+pub use journal::{JournalEntry, JournalPage, JournalRecord, LEFT_RUNNING, OutputStream};
 pub use operation::{OperationKind, OperationStatus, OperationView, StepStatus, StepView};
 pub use pod::{
     Desired, Isolation, OperationSummary, PodDetail, PodObjects, PodPhase, PodView, TabView,

@@ -274,13 +274,14 @@ impl Model {
         })
     }
 
-    /// Returns the pods an action is about: those marked, else the one the cursor is on.
+    /// Returns the pods an action is about: those marked, as they are listed, else the one the
+    /// cursor is on.
     pub fn targets(&self) -> Vec<PodId> {
         match self.screens.last() {
             Some(Screen::Pod(pod)) => vec![pod.id.clone()],
             Some(Screen::Details(details)) => vec![details.id.clone()],
             Some(_) => Vec::new(),
-            None if !self.pods.marks.is_empty() => self.pods.marks.iter().cloned().collect(),
+            None if !self.pods.marks.is_empty() => self.pods.marked(&self.world),
             None => self.pods.selected.iter().cloned().collect(),
         }
     }

@@ -253,6 +253,16 @@ pub fn turns_direction(c: char) -> bool {
     matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{200e}' | '\u{200f}')
 }
 
+/// Returns a command as it is shown: plain characters, one line for each of its own, what
+/// was a tab as two spaces.
+pub fn plain_command(text: &str) -> String {
+    let mut sanitizer = Sanitizer::new(Keep::Nothing);
+    let mut out = String::with_capacity(text.len());
+    sanitizer.push(text.as_bytes(), &mut out);
+    sanitizer.finish(&mut out);
+    out.trim_end().replace('\t', "  ")
+}
+
 /// Returns `text` on one line and without anything but plain characters, for
 /// places in which a message or a name is quoted.
 pub fn plain_line(text: &str) -> String {

@@ -3,8 +3,8 @@
 
 use crate::output::time::elapsed;
 use crate::output::{Paint, Style};
-use crate::sanitize::{Keep, Sanitizer, plain_line};
-use pinacle_protocol::{JournalEntry, JournalRecord, OutputStream};
+use crate::sanitize::{Keep, Sanitizer, plain_command, plain_line};
+use pinacle_protocol::{JournalEntry, JournalRecord, LEFT_RUNNING, OutputStream};
 use std::collections::BTreeMap;
 
 /// What becomes of escape sequences in output.
@@ -62,7 +62,7 @@ impl Transcript {
                 };
                 let shown = Command {
                     label: label.as_deref().map(plain_line),
-                    line: plain_line(container_line.as_ref().unwrap_or(line)),
+                    line: plain_command(container_line.as_ref().unwrap_or(line)),
                     stdout: Sanitizer::new(keep),
                     stderr: Sanitizer::new(keep),
                 };
@@ -79,9 +79,9 @@ impl Transcript {
                     let text = format!("[{dropped_bytes} bytes of output were left out]");
                     self.word(*command, Style::Warning, &text, out);
                 }
-                if let Some(text) = ending(*exit_code, error.as_deref()) {
+                if let Some((style, text)) = ending(*exit_code, error.as_deref()) {
                     let text = format!("{text} (after {})", elapsed(*duration_ms));
-                    self.word(*command, Style::Bad, &text, out);
+                    self.word(*command, style, &text, out);
                 }
                 self.open.remove(command);
             }
@@ -129,7 +129,14 @@ impl Transcript {
             out.push_str(&self.paint.paint(Style::Strong, &format!("{label}{suffix}")));
             out.push('\n');
         }
-        out.push_str(&self.paint.paint(Style::Faint, &format!("$ {line}")));
+        let mut lines = line.split('\n');
+        let mut first = format!("$ {}", lines.next().unwrap_or_default());
+        if suffix.is_empty() {
+            lines.for_each(|line| first.push_str(&format!("\n  {line}")));
+        } else if lines.next().is_some() {
+            first.push_str(" ...");
+        }
+        out.push_str(&self.paint.paint(Style::Faint, &first));
         out.push('\n');
         self.current = Some(number);
         self.anything = true;
@@ -186,14 +193,16 @@ impl Transcript {
     }
 }
 
-/// What is said at a command's end; nothing when all was well.
-fn ending(exit_code: Option<i64>, error: Option<&str>) -> Option<String> {
-    match (exit_code, error.map(plain_line)) {
-        (Some(0), None) => None,
-        (Some(0), Some(error)) => Some(error),
-        (Some(code), None) => Some(format!("Exit code: {code}")),
-        (Some(code), Some(error)) => Some(format!("Exit code: {code}: {error}")),
-        (None, Some(error)) => Some(format!("Exit code: unknown: {error}")),
-        (None, None) => Some("Exit code: unknown".to_owned()),
-    }
+/// What is said at a command's end, and how; nothing when all was well.
+fn ending(exit_code: Option<i64>, error: Option<&str>) -> Option<(Style, String)> {
+    let text = match (exit_code, error.map(plain_line)) {
+        (Some(0), None) => return None,
+        (None, Some(error)) if error == LEFT_RUNNING => return Some((Style::Faint, error)),
+        (Some(0), Some(error)) => error,
+        (Some(code), None) => format!("Exit code: {code}"),
+        (Some(code), Some(error)) => format!("Exit code: {code}: {error}"),
+        (None, Some(error)) => format!("Exit code: unknown: {error}"),
+        (None, None) => "Exit code: unknown".to_owned(),
+    };
+    Some((Style::Bad, text))
 }

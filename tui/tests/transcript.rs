@@ -1,7 +1,7 @@
 //! Journals as a terminal would have shown them.
 
 use crate::support::views::{begin, end, output, record};
-use pinacle_protocol::{JournalEntry, JournalRecord};
+use pinacle_protocol::{JournalEntry, JournalRecord, LEFT_RUNNING};
 use pinacle_tui::output::Paint;
 use pinacle_tui::transcript::{Escapes, Transcript};
 
@@ -82,4 +82,34 @@ fn escape_sequences_go_and_colours_stay_only_where_asked() {
     transcript.finish(&mut out);
     assert!(out.contains("\u{1b}[31mred\n\u{1b}[0m"), "{out:?}");
     assert!(!out.contains("\u{1b}[2J"), "{out:?}");
+}
+
+#[test]
+fn a_command_of_several_lines_keeps_them() {
+    let script = "set -e\n\tmake all\necho \u{1b}[2Jdone\n";
+    let shown = show(&[
+        begin(1, "Install", script),
+        output(2, 1, "ok\n"),
+        begin(3, "Other", "true"),
+        output(4, 1, "more\n"),
+    ]);
+    let expected = "Install\n$ set -e\n    make all\n  echo done\nok\n\nOther\n$ true\n\n\
+                    Install (goes on)\n$ set -e ...\nmore\n";
+    assert_eq!(shown, expected);
+}
+
+#[test]
+fn a_shell_that_was_left_has_not_failed() {
+    let left = record(
+        2,
+        JournalEntry::End {
+            command: 1,
+            exit_code: None,
+            duration_ms: 34_000,
+            error: Some(LEFT_RUNNING.to_owned()),
+            dropped_bytes: 0,
+        },
+    );
+    let shown = show(&[begin(1, "Shell", "bash -l"), left]);
+    assert_eq!(shown, "Shell\n$ bash -l\nleft while it ran (after 34s)\n");
 }

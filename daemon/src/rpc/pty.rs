@@ -14,7 +14,8 @@ use futures::{SinkExt, StreamExt};
 use pinacle_core::engine::EngineFailure;
 use pinacle_protocol::wire::{FrameError, JsonLines, Line, PtyCodec, PtyFrame};
 use pinacle_protocol::{
-    ApiError, ErrorKind, MAX_PTY_FRAME, PtyFrameKind, PtyReply, PtyRequest, TerminalSize,
+    ApiError, ErrorKind, LEFT_RUNNING, MAX_PTY_FRAME, PtyFrameKind, PtyReply, PtyRequest,
+    TerminalSize,
 };
 use std::time::Duration;
 use tokio::net::UnixStream;
@@ -58,7 +59,7 @@ pub(super) async fn serve(mut lines: Lines, backend: Backend) {
     };
     match end {
         End::Exited(code) => journal.end(Some(code), None).await,
-        End::Left => journal.end(None, Some("left while it ran".to_owned())).await,
+        End::Left => journal.end(None, Some(LEFT_RUNNING.to_owned())).await,
         End::Gone => {
             // It may have ended a moment ago.
             let _ = hang_up.send(());

@@ -2,8 +2,8 @@
 
 use super::Stretch;
 use crate::output::time::elapsed;
-use crate::sanitize::{Keep, Sanitizer, plain_line};
-use pinacle_protocol::{JournalEntry, JournalRecord, OutputStream};
+use crate::sanitize::{Keep, Sanitizer, plain_command, plain_line};
+use pinacle_protocol::{JournalEntry, JournalRecord, LEFT_RUNNING, OutputStream};
 use std::collections::BTreeMap;
 
 /// Longest line, in bytes; what is longer goes on in the next one, as a
@@ -20,8 +20,10 @@ pub enum Kind {
     Blank,
     /// What a command is for.
     Heading,
-    /// The command.
+    /// The command, or its first line.
     Command,
+    /// Another line of it.
+    Script,
     /// What it printed.
     Output,
     /// The same line, which was too long.
@@ -39,7 +41,7 @@ pub enum Kind {
 impl Kind {
     /// Returns whether it goes when its command is folded.
     pub fn folds(self) -> bool {
-        matches!(self, Self::Output | Self::Continued)
+        matches!(self, Self::Script | Self::Output | Self::Continued)
     }
 }
 
@@ -146,7 +148,7 @@ struct Open {
 
 impl Open {
     fn new(label: Option<&str>, line: &str) -> Self {
-        Self { label: label.map(plain_line), line: plain_line(line), ..Self::default() }
+        Self { label: label.map(plain_line), line: plain_command(line), ..Self::default() }
     }
 }
 
@@ -278,7 +280,15 @@ impl Parser {
             out.add(Kind::Heading, command, &format!("{label}{suffix}"));
         }
         let line = open.map_or("(begun before the part shown here)", |o| o.line.as_str());
-        out.add(Kind::Command, command, &format!("$ {line}"));
+        let mut lines = line.split('\n');
+        let first = lines.next().unwrap_or_default();
+        if suffix.is_empty() {
+            out.add(Kind::Command, command, &format!("$ {first}"));
+            lines.for_each(|line| out.add(Kind::Script, command, &format!("  {line}")));
+        } else {
+            let more = if lines.next().is_some() { " ..." } else { "" };
+            out.add(Kind::Command, command, &format!("$ {first}{more}"));
+        }
         self.anything = true;
     }
 }
@@ -286,6 +296,7 @@ impl Parser {
 fn ending(exit_code: Option<i64>, error: Option<&str>) -> (Kind, String) {
     match (exit_code, error.map(plain_line)) {
         (Some(0), None) => (Kind::Done, "done".to_owned()),
+        (None, Some(error)) if error == LEFT_RUNNING => (Kind::Done, error),
         (Some(code), None) => (Kind::Failed, format!("Exit code: {code}")),
         (Some(code), Some(error)) => (Kind::Failed, format!("Exit code: {code} ({error})")),
         (None, Some(error)) => (Kind::Failed, format!("failed: {error}")),

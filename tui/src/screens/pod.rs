@@ -231,12 +231,13 @@ impl Pod {
         }
     }
 
-    /// Folds or unfolds the current command.
-    pub fn fold(&mut self, extent: Extent) {
-        if let Some(command) = self.current(extent) {
-            self.journal.toggle(command);
-            self.stay_with(command, extent);
-        }
+    /// Folds or unfolds the current command; returns whether there is anything to hide.
+    pub fn fold(&mut self, extent: Extent) -> bool {
+        let foldable = |command: &u64| self.journal.hidden_lines(*command) > 0;
+        let Some(command) = self.current(extent).filter(foldable) else { return false };
+        self.journal.toggle(command);
+        self.stay_with(command, extent);
+        true
     }
 
     /// Folds all commands, or none.
@@ -265,7 +266,8 @@ impl Pod {
             used += self.height(number, extent);
             if used > row {
                 let head = self.journal.line(number);
-                let head = head.filter(|l| matches!(l.kind, Kind::Heading | Kind::Command));
+                let heading = |kind| matches!(kind, Kind::Heading | Kind::Command | Kind::Script);
+                let head = head.filter(|l| heading(l.kind));
                 if let Some(command) = head.map(|l| l.command) {
                     self.journal.toggle(command);
                 }

@@ -196,6 +196,16 @@ impl Pods {
         }
     }
 
+    /// Returns the pods that are marked, in the order of the list, then those the filter hides.
+    pub fn marked(&self, world: &World) -> Vec<PodId> {
+        let mut pods: Vec<&PodView> =
+            world.pods.iter().filter(|p| self.marks.contains(&p.id)).collect();
+        pods.sort_by(|a, b| self.compare(world, a, b));
+        let wanted = self.filter.to_lowercase();
+        let (shown, hidden): (Vec<_>, Vec<_>) = pods.into_iter().partition(|p| fits(p, &wanted));
+        shown.into_iter().chain(hidden).map(|p| p.id.clone()).collect()
+    }
+
     /// Sorts by a column; the other way round when it is sorted by that already.
     pub fn sort_by(&mut self, column: Column) {
         if self.column == column {

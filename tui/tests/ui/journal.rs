@@ -50,6 +50,61 @@ fn a_word_is_found_and_the_next_one() {
 }
 
 #[test]
+fn a_command_of_several_lines_is_shown_as_it_was_written() {
+    let mut model = opened();
+    let script = "echo one\nls /nope\nexit 7";
+    let story = vec![
+        views::begin(1, "Install", script),
+        views::output(2, 1, "one\n"),
+        views::begin(3, "Other", "true"),
+        views::end(4, 3, Some(0)),
+        views::end(5, 1, Some(7)),
+    ];
+    records(&mut model, story);
+    let shown = screen(&model);
+    let written = "Install\n$ echo one\n  ls /nope\n  exit 7\none\n";
+    assert!(shown.contains(written), "{shown}");
+    assert!(shown.contains("Install (goes on)\n$ echo one ...\nExit code: 7"), "{shown}");
+    press(&mut model, "[ [ [ z");
+    let folded = screen(&model);
+    assert!(folded.contains("$ echo one  [3 lines folded]"), "{folded}");
+    assert!(!folded.contains("ls /nope"), "{folded}");
+    press(&mut model, "z");
+    assert!(screen(&model).contains(written), "{}", screen(&model));
+    let cmds = press(&mut model, "y");
+    let [Cmd::Copy(_, text)] = &cmds[..] else { panic!("{cmds:?}") };
+    assert!(text.starts_with(written), "{text:?}");
+}
+
+#[test]
+fn a_command_that_printed_nothing_is_not_folded() {
+    let mut model = opened();
+    records(&mut model, vec![views::begin(1, "Make", "mkdir a"), views::end(2, 1, Some(0))]);
+    press(&mut model, "z");
+    let shown = screen(&model);
+    assert!(shown.contains("nothing to fold: this command printed nothing"), "{shown}");
+    assert!(!shown.contains("folded]"), "{shown}");
+    press(&mut model, "Z");
+    assert!(!screen(&model).contains("folded]"), "{}", screen(&model));
+}
+
+#[test]
+fn a_shell_that_was_left_has_not_failed() {
+    let mut model = opened();
+    let left = JournalEntry::End {
+        command: 1,
+        exit_code: None,
+        duration_ms: 34_000,
+        error: Some(LEFT_RUNNING.to_owned()),
+        dropped_bytes: 0,
+    };
+    records(&mut model, vec![views::begin(1, "Shell", "bash -l"), views::record(2, left)]);
+    let shown = screen(&model);
+    assert!(shown.contains("$ bash -l\nleft while it ran after 34s"), "{shown}");
+    assert!(!shown.contains("failed"), "{shown}");
+}
+
+#[test]
 fn a_million_lines_stay_within_bounds_and_each_can_be_had() {
     let mut journal = Journal::new(views::pod_id(1));
     let batch = |n: u64| {

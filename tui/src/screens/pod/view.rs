@@ -168,8 +168,8 @@ fn journal(pod: &Pod, extent: Extent, theme: Theme) -> Vec<Line<'static>> {
             Some(line) => {
                 let style = style(line.kind, theme);
                 let folded = line.kind == Kind::Command && pod.journal.is_folded(line.command);
-                let text = if folded {
-                    let hidden = pod.journal.hidden_lines(line.command);
+                let hidden = if folded { pod.journal.hidden_lines(line.command) } else { 0 };
+                let text = if hidden > 0 {
                     let s = if hidden == 1 { "" } else { "s" };
                     format!("{}  [{hidden} line{s} folded]", line.text)
                 } else {
@@ -206,7 +206,7 @@ fn behind_hole(pod: &Pod, line: u64) -> bool {
 fn style(kind: Kind, theme: Theme) -> Style {
     theme.style(match kind {
         Kind::Heading => Role::Accent,
-        Kind::Command => Role::Strong,
+        Kind::Command | Kind::Script => Role::Strong,
         Kind::Done | Kind::Note => Role::Faint,
         Kind::Failed => Role::Bad,
         Kind::Gap => Role::Warning,

@@ -149,7 +149,11 @@ pub(super) fn journal(model: &mut Model, action: Action) -> Vec<Cmd> {
             pod.restart(number);
             return vec![Cmd::Follow { pod: pod.id.clone(), number, infra: pod.infra }];
         }
-        Action::Fold => pod.fold(extent),
+        Action::Fold => {
+            if !pod.fold(extent) {
+                model.say(Role::Faint, "nothing to fold: this command printed nothing");
+            }
+        }
         Action::FoldAll => pod.fold_all(extent),
         Action::NextCommand => pod.command(Direction::Forward, extent),
         Action::PreviousCommand => pod.command(Direction::Backward, extent),
