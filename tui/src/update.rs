@@ -14,6 +14,7 @@ use crate::journal::{Direction, Search};
 use crate::keymap::Action;
 use crate::model::{Link, Model, Screen};
 use crate::msg::{Focus, Msg};
+use crate::screens::doctor;
 use crate::theme::Role;
 use crate::view::{journal_extent, list_rows, screen_area};
 use pinacle_protocol::{PodId, Timestamp};
@@ -146,6 +147,7 @@ fn settle(model: &mut Model, cmds: &mut Vec<Cmd>) {
         cmds.push(Cmd::CheckHost { host: model.first_host(), fresh: false });
     }
     layers::settle(model);
+    unscroll(model);
     match model.screens.last_mut() {
         Some(Screen::Editor(editor)) => {
             editor.settle(screen_area(size));
@@ -155,12 +157,28 @@ fn settle(model: &mut Model, cmds: &mut Vec<Cmd>) {
     }
 }
 
+/// Takes back what was scrolled beyond the end, so that the way back begins at once.
+fn unscroll(model: &mut Model) {
+    let area = screen_area(model.size);
+    let most = match model.screens.last() {
+        Some(Screen::Doctor(shown)) => doctor::hidden(shown, model, area),
+        Some(Screen::Details(shown)) => crate::screens::details::hidden(shown, model, area),
+        _ => return,
+    };
+    match model.screens.last_mut() {
+        Some(Screen::Doctor(shown)) => shown.scroll = shown.scroll.min(most),
+        Some(Screen::Details(shown)) => shown.scroll = shown.scroll.min(most),
+        _ => {}
+    }
+}
+
 fn settle_journal(model: &mut Model, cmds: &mut Vec<Cmd>) {
     let extent = journal_extent(model.size);
     let Some(Screen::Pod(pod)) = model.screens.last_mut() else { return };
-    let mut nowhere = false;
+    let mut nowhere = None;
     if let Some((from, direction)) = pod.pending {
-        nowhere = pod.search(from, direction, extent) == Some(Search::Nowhere);
+        let found = pod.search(from, direction, extent);
+        nowhere = (found == Some(Search::Nowhere)).then_some(direction);
     }
     let top = pod.top(extent);
     let (rows, last) = (extent.rows as u64, pod.journal.len().saturating_sub(1));
@@ -174,9 +192,19 @@ fn settle_journal(model: &mut Model, cmds: &mut Vec<Cmd>) {
             cmds.push(Cmd::Read { pod: id, number, missing, infra });
         }
     }
-    if nowhere {
-        model.say(Role::Warning, "no further match");
+    if let Some(direction) = nowhere {
+        found_nothing(model, direction);
     }
+}
+
+/// Says where nothing more was found, and which key looks on the other side.
+fn found_nothing(model: &mut Model, direction: Direction) {
+    let (here, there, other) = match direction {
+        Direction::Forward => ("below", "above", Action::PreviousMatch),
+        Direction::Backward => ("above", "below", Action::NextMatch),
+    };
+    let looks = model.setting.keymap.told(other, |key| format!("; {key} looks {there}"));
+    model.say(Role::Warning, format!("no further match {here}{looks}"));
 }
 
 /// Says how a search went.
@@ -190,6 +218,6 @@ fn search(model: &mut Model, direction: Direction) {
     }
     let from = pod.search_from(direction, extent);
     if pod.search(from, direction, extent) == Some(Search::Nowhere) {
-        model.say(Role::Warning, "no further match");
+        found_nothing(model, direction);
     }
 }

@@ -8,8 +8,13 @@ use std::collections::BTreeMap;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum KeysError {
     /// It is no TOML, or not of the expected form.
-    #[error("keys.toml cannot be read: {0}")]
-    Form(String),
+    #[error("keys.toml cannot be read{place}: {why}")]
+    Form {
+        /// The line, where one is to blame.
+        place: String,
+        /// Why.
+        why: String,
+    },
     /// A section that is none.
     #[error("keys.toml has a section [{section}], which is none of {known}")]
     Section {
@@ -75,6 +80,15 @@ pub enum KeysError {
     NoWayBack,
 }
 
+impl KeysError {
+    fn of(text: &str, error: &toml::de::Error) -> Self {
+        let before = error.span().and_then(|span| text.get(..span.start));
+        let line = before.map(|before| before.matches('\n').count() + 1);
+        let place = line.map(|line| format!(", line {line}")).unwrap_or_default();
+        Self::Form { place, why: error.message().lines().collect::<Vec<_>>().join(" ") }
+    }
+}
+
 #[derive(serde::Deserialize)]
 #[serde(untagged)]
 enum Written {
@@ -95,8 +109,7 @@ struct File {
 ///
 /// Everything that is wrong with it, in order.
 pub fn read(text: &str) -> Result<Keymap, Vec<KeysError>> {
-    let parsed: File = toml::from_str(text)
-        .map_err(|e| vec![KeysError::Form(e.to_string().lines().collect::<Vec<_>>().join(" "))])?;
+    let parsed: File = toml::from_str(text).map_err(|e| vec![KeysError::of(text, &e)])?;
     let mut keymap = Keymap::default();
     if parsed.mouse == Some(false) {
         keymap.pointer = Pointer::Left;

@@ -3,7 +3,7 @@
 
 mod view;
 
-pub use view::{process_at, view};
+pub use view::{hidden, process_at, view};
 
 use pinacle_protocol::{ApiError, PodDetail, PodId, ProcessView, Timestamp};
 

@@ -14,13 +14,18 @@ use crate::view::journal_extent;
 use crate::widgets::input::LineInput;
 use crate::widgets::layers::{Confirm, Layer, Then};
 use pinacle_protocol::{
-    Accepted, ApiError, ConfigPlan, ConfigReport, ErrorKind, Event, OperationStatus, OperationView,
-    PodDetail, PodId,
+    Accepted, ApiError, ConfigPlan, ConfigReport, ErrorKind, Event, HostStatus, HostView,
+    OperationStatus, OperationView, PodDetail, PodId,
 };
 
 pub(super) fn on_answer(model: &mut Model, msg: Msg) -> Vec<Cmd> {
     match msg {
-        Msg::Inventory(inventory) => model.world.replace(*inventory),
+        Msg::Inventory(inventory) => {
+            let hosts = inventory.hosts.clone();
+            let turned = hosts.iter().any(|host| has_turned(model, host));
+            model.world.replace(*inventory);
+            return if turned { look_anew(model) } else { Vec::new() };
+        }
         Msg::Changed(event) => return on_changed(model, *event),
         Msg::Lost(reason) => {
             let since = match &model.world.link {
@@ -79,9 +84,40 @@ fn on_changed(model: &mut Model, event: Event) -> Vec<Cmd> {
         Event::OperationChanged { operation } => Some((**operation).clone()),
         _ => None,
     };
-    let cmds = details::changed(model, &event);
+    let turned = matches!(&event, Event::HostChanged { host } if has_turned(model, host));
+    let mut cmds = details::changed(model, &event);
     model.world.apply(event);
     operation.iter().for_each(|operation| tell_end(model, operation));
+    if turned {
+        cmds.extend(look_anew(model));
+    }
+    cmds
+}
+
+/// Returns whether a host went or came back since it was seen last.
+fn has_turned(model: &Model, host: &HostView) -> bool {
+    let before = model.world.hosts.iter().find(|h| h.id == host.id).map(|h| h.status);
+    host.status != HostStatus::Connecting && before.is_some_and(|before| before != host.status)
+}
+
+/// Findings about a host are of before it went or came back: they are forgotten, and asked
+/// for again where somebody sees them.
+fn look_anew(model: &mut Model) -> Vec<Cmd> {
+    // Who waits for an answer gets one of now.
+    if model.world.report.take().is_none() {
+        return Vec::new();
+    }
+    model.asked_host = false;
+    let mut cmds = Vec::new();
+    for screen in &mut model.screens {
+        if let Screen::Doctor(doctor) = screen
+            && !doctor.waiting
+        {
+            doctor.waiting = true;
+            model.asked_host = true;
+            cmds.push(Cmd::CheckHost { host: doctor.host.clone(), fresh: false });
+        }
+    }
     cmds
 }
 

@@ -5,6 +5,7 @@ use crate::model::{Link, Model, Screen};
 use crate::msg::Focus;
 use crate::screens::details::Details;
 use crate::screens::printed::{LINES, Printed};
+use crate::theme::Role;
 use pinacle_protocol::{ApiError, Event, PodDetail, PodId, PodPhase, ProcessView, Timestamp};
 
 /// How often a pod's supervisor is asked while somebody looks, in milliseconds. It
@@ -24,7 +25,10 @@ pub(super) fn open(model: &mut Model, id: PodId) -> Vec<Cmd> {
 /// Shows what the process under the cursor printed.
 pub(super) fn output(model: &mut Model) -> Vec<Cmd> {
     let Some(Screen::Details(details)) = model.screens.last() else { return Vec::new() };
-    let Some(process) = details.selected.clone() else { return Vec::new() };
+    let Some(process) = details.row().and(details.selected.clone()) else {
+        model.say(Role::Faint, "there is no process to look at");
+        return Vec::new();
+    };
     let pod = details.id.clone();
     model.screens.retain(|s| !matches!(s, Screen::Printed(_)));
     model.screens.push(Screen::Printed(Printed::new(pod.clone(), process.clone())));

@@ -26,6 +26,20 @@ pub enum Purpose {
     SaveAs,
 }
 
+impl Purpose {
+    /// Returns what the keys do that end it.
+    pub fn keys(self, keymap: &Keymap) -> String {
+        let (accepts, closes) = match self {
+            Self::Filter => ("keeps it", "shows all"),
+            Self::Search => ("searches", "goes back"),
+            Self::Path => ("reads it", "goes back"),
+            Self::SaveAs => ("saves", "goes back"),
+        };
+        let key = |action| keymap.shown(action);
+        format!("{} {accepts}, {} {closes}", key(Action::Accept), key(Action::Close))
+    }
+}
+
 /// What is done once it was confirmed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Then {

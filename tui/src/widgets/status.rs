@@ -1,12 +1,13 @@
 //! The line at the top, and the two at the bottom.
 
+use super::layers::Layer;
 use super::text::{cut, fit, width, wrap};
 use crate::keymap::{Action, Context, Hint};
 use crate::model::{Link, Model, Screen};
 use crate::output::time;
 use crate::sanitize::plain_line;
 use crate::theme::Role;
-use pinacle_protocol::{HostStatus, PodPhase};
+use pinacle_protocol::{HostStatus, PodPhase, PodView};
 use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
@@ -64,6 +65,10 @@ pub fn top(model: &Model, columns: usize) -> Line<'static> {
 /// what the cursor is on.
 pub fn word(model: &Model, columns: usize) -> Line<'static> {
     let theme = model.setting.theme;
+    if let Some(Layer::Prompt(purpose, _)) = model.layers.last() {
+        let text = purpose.keys(&model.setting.keymap);
+        return Line::styled(cut(&text, columns), theme.style(Role::Faint));
+    }
     if let Some(toast) = &model.toast {
         return Line::styled(cut(&toast.text, columns), theme.style(toast.role));
     }
@@ -85,14 +90,28 @@ pub fn word(model: &Model, columns: usize) -> Line<'static> {
         return Line::styled(cut(&text, columns), theme.style(Role::Warning));
     }
     if let Some(reason) = &pod.reason {
-        let hint = pod.hint.as_deref().map(|h| format!(" - {h}")).unwrap_or_default();
-        let text = plain_line(&format!("{reason}{hint}"));
-        return Line::styled(cut(&text, columns), theme.style(Role::Warning));
+        let text = self::reason(reason, pod.hint.as_deref(), model, columns);
+        return Line::styled(text, theme.style(Role::Warning));
     }
     let step =
         pod.operation.as_ref().map(|o| format!("{}: {}", o.kind.as_str(), plain_line(&o.step)));
     let text = step.or_else(|| pod.url.as_deref().map(plain_line)).unwrap_or_default();
     Line::styled(cut(&text, columns), theme.style(Role::Faint))
+}
+
+/// Returns in one line why a pod is as it is and what to do about it. Where both do not fit,
+/// the place that has room for them is named instead of half of a remedy.
+pub fn reason(reason: &str, hint: Option<&str>, model: &Model, columns: usize) -> String {
+    let reason = plain_line(reason);
+    let Some(hint) = hint.map(plain_line) else { return cut(&reason, columns) };
+    let whole = format!("{reason} - {hint}");
+    if width(&whole) <= columns {
+        return whole;
+    }
+    let details =
+        model.setting.keymap.told(Action::Details, |key| format!(" - {key} shows what to do"));
+    let room = columns.saturating_sub(width(&details));
+    format!("{}{details}", cut(&reason, room))
 }
 
 /// Lines of a word that is too long for one, at the most.
@@ -101,7 +120,8 @@ const LONGEST: usize = 8;
 /// Draws a word about what was done that is too long for its line: all of it, up
 /// from there, over the end of the screen.
 pub fn long_word(model: &Model, frame: &mut Frame<'_>, body: Rect) {
-    let Some(toast) = &model.toast else { return };
+    let typing = matches!(model.layers.last(), Some(Layer::Prompt(..)));
+    let Some(toast) = model.toast.as_ref().filter(|_| !typing) else { return };
     let columns = usize::from(body.width);
     if width(&toast.text) <= columns {
         return;
@@ -133,10 +153,7 @@ fn shown(model: &Model, columns: usize) -> Vec<Hint> {
     always.retain(|hint| !hint.key.is_empty());
     let mut room = columns.saturating_sub(always.iter().map(length).sum());
     let mut shown = Vec::new();
-    // Without a pod there is but one thing to do on the list.
-    let bare = model.screens.is_empty() && model.world.pods.is_empty();
-    let useful = |hint: &Hint| !bare || hint.action == Action::New;
-    for hint in keymap.hints(own).into_iter().filter(useful) {
+    for hint in keymap.hints(own).into_iter().filter(|hint| is_useful(model, hint.action)) {
         if length(&hint) > room {
             break;
         }
@@ -147,6 +164,30 @@ fn shown(model: &Model, columns: usize) -> Vec<Hint> {
     shown
 }
 
+/// Returns whether an action would do something where we are, as far as can be told.
+fn is_useful(model: &Model, action: Action) -> bool {
+    // Without a pod there is but one thing to do on the list.
+    if model.screens.is_empty() && model.world.pods.is_empty() {
+        return action == Action::New;
+    }
+    let targets = model.targets();
+    let any = |fits: &dyn Fn(&PodView) -> bool| {
+        targets.iter().filter_map(|id| model.world.pod(id)).any(fits)
+    };
+    match (model.screens.last(), action) {
+        (Some(Screen::Details(_)), Action::Details) => false,
+        (Some(Screen::Details(details)), Action::Output) => details.row().is_some(),
+        (Some(Screen::Doctor(_)), Action::NextHost) => model.world.hosts.len() > 1,
+        (_, Action::Start) => any(&|pod| matches!(pod.phase, PodPhase::Stopped | PodPhase::Failed)),
+        (_, Action::Stop | Action::Restart) => any(&|pod| pod.phase != PodPhase::Stopped),
+        (_, Action::Shell) => any(&|pod| pod.phase == PodPhase::Running),
+        (_, Action::OpenUrl) => any(&|pod| pod.url.is_some()),
+        (None, Action::Open | Action::Mark) | (_, Action::Edit | Action::Delete) => any(&|_| true),
+        (_, Action::Details) => any(&|_| true),
+        _ => true,
+    }
+}
+
 /// Returns the columns of a hint with the gap behind it.
 fn length(hint: &Hint) -> usize {
     width(&hint.key) + width(hint.word) + 3
@@ -154,6 +195,10 @@ fn length(hint: &Hint) -> usize {
 
 /// Returns the line of hints.
 pub fn hints(model: &Model, columns: usize) -> Line<'static> {
+    if !model.layers.is_empty() {
+        // The keys are the dialog's, which names its own.
+        return Line::raw("");
+    }
     let theme = model.setting.theme;
     let mut spans = Vec::new();
     for Hint { key, word, .. } in shown(model, columns) {

@@ -60,6 +60,11 @@ pub fn fit(text: &str, columns: usize) -> String {
     out
 }
 
+/// Returns a number with its word.
+pub fn count(n: usize, word: &str) -> String {
+    format!("{n} {word}{}", if n == 1 { "" } else { "s" })
+}
+
 /// Breaks a text at blanks into lines of at most a number of columns.
 pub fn wrap(text: &str, columns: usize) -> Vec<String> {
     let columns = columns.max(1);

@@ -119,6 +119,20 @@ fn colours_say_the_same_as_words() {
 }
 
 #[test]
+fn what_a_lost_daemon_said_has_no_colour_of_now() {
+    let mut model = themed(Theme::Colors, mixed());
+    update(&mut model, Msg::Lost("connection refused".to_owned()));
+    let list = drawn(&model);
+    for word in ["running", "failed", "starting"] {
+        let cell = cell(&list, word);
+        assert_eq!(cell.fg, Color::Reset, "{word}");
+        assert!(cell.modifier.contains(Modifier::DIM), "{word}");
+    }
+    press(&mut model, "enter");
+    assert_eq!(cell(&drawn(&model), "running").fg, Color::Reset);
+}
+
+#[test]
 fn sixteen_colours_are_enough_for_what_is_ours() {
     for buffer in screens(Theme::Colors) {
         for cell in buffer.content() {

@@ -47,6 +47,8 @@ fn a_word_is_found_and_the_next_one() {
     assert_eq!(hit(&model), Some(152));
     press(&mut model, "N");
     assert_eq!(hit(&model), Some(17));
+    press(&mut model, "N");
+    assert!(screen(&model).contains("no further match above; n looks below"));
 }
 
 #[test]

@@ -39,3 +39,18 @@ fn what_is_wrong_is_said_all_at_once() {
         read(text).expect_err("bad").iter().map(ToString::to_string).collect();
     insta::assert_snapshot!(errors.join("\n"));
 }
+
+#[test]
+fn a_file_that_is_no_toml_is_told_by_its_line() {
+    let told = |text: &str| {
+        let errors = read(text).expect_err("bad");
+        errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+    };
+    let text = told("[pods]\nnew = \"n\"\ngarbage [[\n");
+    assert!(text.starts_with("keys.toml cannot be read, line 3: "), "{text}");
+    let text = told("mouse = \"maybe\"\n");
+    assert_eq!(
+        text,
+        "keys.toml cannot be read, line 1: invalid type: string \"maybe\", expected a boolean"
+    );
+}

@@ -1,7 +1,9 @@
 //! What is shown beside the text of a new pod is scrolled with keys and the wheel.
 
 use super::play::*;
-use pinacle_protocol::ConfigReport;
+use crate::support::views;
+use pinacle_protocol::diagnostic::{Diagnostic, Severity, Span};
+use pinacle_protocol::{ConfigChange, ConfigPlan, ConfigReport};
 use pinacle_tui::model::Model;
 use pinacle_tui::msg::{Mouse, MouseKind, Msg, Source};
 use pinacle_tui::update::update;
@@ -91,4 +93,45 @@ fn it_stays_in_place_when_sizes_and_the_spec_change() {
     effective(&mut model, 100);
     press(&mut model, "alt-down ctrl-t alt-down ctrl-t");
     assert!(screen(&model).contains("2-7 of 100"), "{}", screen(&model));
+}
+
+#[test]
+fn a_plan_shows_where_two_long_values_differ_and_nothing_of_a_wrong_text() {
+    let mut model = model(&["web"]);
+    press(&mut model, "e");
+    let detail = views::detail(&model.world.pods[0], "version: \"1.0\"\n");
+    update(&mut model, Msg::Detail(views::pod_id(1), Ok(Box::new(detail))));
+    press(&mut model, "x ctrl-t");
+    effective(&mut model, 1);
+    let script = "echo a word and another one, ".repeat(5);
+    let change = ConfigChange {
+        path: "install".to_owned(),
+        before: Some(format!("{script}before")),
+        after: Some(format!("{script}after")),
+        impact: "it runs again".to_owned(),
+    };
+    let plan = ConfigPlan { changes: vec![change], ..super::colours::plan() };
+    for serial in 1..5 {
+        update(&mut model, Msg::Planned(serial, Ok(plan.clone())));
+    }
+    resize(&mut model, (80, 50));
+    let shown = screen(&model);
+    assert!(shown.contains("before\n") && shown.contains("after\n"), "{shown}");
+    press(&mut model, "x");
+    let later = model.world.now.plus_ms(1_000);
+    update(&mut model, Msg::Tick(later));
+    let wrong = Diagnostic {
+        severity: Severity::Error,
+        span: Span { line: 1, column: 1, end_line: 1, end_column: 2 },
+        path: String::new(),
+        message: "there is no such key".to_owned(),
+        hint: None,
+    };
+    let report = ConfigReport { valid: false, diagnostics: vec![wrong], effective: None };
+    for serial in 1..6 {
+        update(&mut model, Msg::Checked(serial, Ok(report.clone())));
+    }
+    let shown = screen(&model);
+    assert!(shown.contains("(once there are no errors)"), "{shown}");
+    assert!(!shown.contains("it runs again"), "{shown}");
 }

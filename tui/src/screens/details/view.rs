@@ -1,12 +1,12 @@
 //! Draws all about a pod.
 
 use super::Details;
-use crate::model::Model;
+use crate::model::{Link, Model};
 use crate::output::{table, time};
 use crate::sanitize::plain_line;
 use crate::screens::pods::state_role;
 use crate::theme::{Role, Theme};
-use crate::widgets::text::{cut, fit, wrap};
+use crate::widgets::text::{columns, count, fit, wrap};
 use pinacle_protocol::{
     ApiError, OperationStatus, PodDetail, PodPhase, PodView, ProcessState, ProcessView, Timestamp,
 };
@@ -73,8 +73,20 @@ struct Drawn {
 /// Draws it.
 pub fn view(details: &Details, model: &Model, frame: &mut Frame<'_>, area: Rect) {
     let drawn = drawn(details, model, area);
+    let more = drawn.lines.len().saturating_sub(drawn.above + usize::from(area.height));
     let shown = drawn.lines.into_iter().skip(drawn.above);
     frame.render_widget(Paragraph::new(shown.collect::<Vec<_>>()), area);
+    if more > 0 {
+        let text = format!(" {} more below ", count(more, "line"));
+        let length = columns(&text).min(area.width);
+        let place = Rect::new(area.right() - length, area.bottom() - 1, length, 1);
+        frame.render_widget(Line::styled(text, model.setting.theme.style(Role::Match)), place);
+    }
+}
+
+/// Returns how many lines an area does not show at once.
+pub fn hidden(details: &Details, model: &Model, area: Rect) -> usize {
+    drawn(details, model, area).lines.len().saturating_sub(usize::from(area.height))
 }
 
 /// Returns the process in a row of the screen.
@@ -94,7 +106,7 @@ fn drawn(details: &Details, model: &Model, area: Rect) -> Drawn {
     }
     let detail = match &details.detail {
         None => {
-            sheet.say(Role::Faint, "reading ...");
+            sheet.say(Role::Faint, awaited(model, "reading ..."));
             None
         }
         Some(Err(error)) => {
@@ -117,6 +129,14 @@ fn drawn(details: &Details, model: &Model, area: Rect) -> Drawn {
     let cursor = first + details.row().unwrap_or(0);
     let least = if details.scroll == 0 { (cursor + 1).saturating_sub(rows) } else { 0 };
     Drawn { lines: sheet.lines, first, above: details.scroll.max(least).min(hidden) }
+}
+
+/// Returns what is said while an answer is awaited.
+fn awaited<'a>(model: &Model, asking: &'a str) -> &'a str {
+    match model.world.link {
+        Link::Lost(..) => "not known before the daemon is there again",
+        Link::Loading | Link::Live => asking,
+    }
 }
 
 fn about(sheet: &mut Sheet, pod: &PodView, now: Timestamp) {
@@ -167,7 +187,7 @@ fn processes(sheet: &mut Sheet, details: &Details, model: &Model) -> usize {
     sheet.heading("Processes");
     match &details.processes {
         _ if !running => sheet.say(Role::Faint, "none: the pod does not run"),
-        None => sheet.say(Role::Faint, "asking the pod's supervisor ..."),
+        None => sheet.say(Role::Faint, awaited(model, "asking the pod's supervisor ...")),
         Some(Err(error)) => sheet.failure(error),
         Some(Ok(known)) if known.is_empty() => {
             sheet.say(Role::Faint, "none: the spec has no processes and no services");
@@ -242,14 +262,12 @@ fn operations(sheet: &mut Sheet, detail: &PodDetail, now: Timestamp) {
 fn on_host(sheet: &mut Sheet, detail: &PodDetail) {
     let objects = &detail.objects;
     sheet.heading("On the host");
-    let room = sheet.columns.saturating_sub(NAMES + 3);
-    let mut tell = |name, text: &str| {
-        let text = cut(&plain_line(text), room);
-        sheet.tell(name, Role::Plain, &text);
-    };
+    let mut tell = |name, text: &str| sheet.tell(name, Role::Plain, &plain_line(text));
     tell("container", &objects.container);
     let subnet = objects.subnet.as_ref().map(|s| format!(", {s}")).unwrap_or_default();
     tell("network", &format!("{}{subnet}, bridge {}", objects.network, objects.bridge));
-    tell("volumes", &objects.volumes.join(", "));
+    for (at, volume) in objects.volumes.iter().enumerate() {
+        tell(if at == 0 { "volumes" } else { "" }, volume);
+    }
     tell("image", objects.image.as_deref().unwrap_or("none yet"));
 }

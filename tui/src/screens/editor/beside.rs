@@ -60,14 +60,19 @@ fn lines(editor: &Editor, theme: Theme, area: Rect) -> Vec<Line<'static>> {
             };
             effective.unwrap_or(none).lines().map(line).collect()
         }
+        (_, _) if editor.counts().0 > 0 => vec![Line::styled("(once there are no errors)", faint)],
         (_, None) => vec![Line::styled("nothing yet", faint)],
         (_, Some(Err(error))) => {
             let lines = wrap(&plain_line(&error.chain()), columns).into_iter();
             lines.map(|line| Line::styled(line, theme.style(Role::Bad))).collect()
         }
         (_, Some(Ok(plan))) => {
-            let lines = plan_lines(plan).into_iter();
-            lines.map(|(role, text)| Line::styled(cut(&text, columns), theme.style(role))).collect()
+            // Broken, not cut: two long values may differ at their ends.
+            let broken = |(role, text): (Role, String)| {
+                let style = theme.style(role);
+                wrap(&text, columns).into_iter().map(move |line| Line::styled(line, style))
+            };
+            plan_lines(plan).into_iter().flat_map(broken).collect()
         }
     }
 }

@@ -4,7 +4,7 @@ use super::{Editor, Preview, Stage, Target, beside, place};
 use crate::model::Model;
 use crate::sanitize::plain_line;
 use crate::theme::{Role, Theme};
-use crate::widgets::text::{cut, tail, width, width_of};
+use crate::widgets::text::{count, cut, tail, width, width_of};
 use crate::widgets::yaml;
 use pinacle_protocol::diagnostic::{Diagnostic, Severity};
 use ratatui::Frame;
@@ -77,10 +77,6 @@ pub fn view(editor: &Editor, model: &Model, frame: &mut Frame<'_>, area: Rect) {
     if !preview.is_empty() {
         frame.render_widget(Paragraph::new(beside::view(editor, model, preview)), preview);
     }
-}
-
-fn count(n: usize, word: &str) -> String {
-    format!("{n} {word}{}", if n == 1 { "" } else { "s" })
 }
 
 fn heading(editor: &Editor, model: &Model, columns: u16) -> Line<'static> {

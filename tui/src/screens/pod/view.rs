@@ -3,12 +3,13 @@
 use super::{Extent, Pod, View};
 use crate::journal::Kind;
 use crate::keymap::Action;
-use crate::model::Model;
+use crate::model::{Link, Model};
 use crate::output::{table, time};
 use crate::sanitize::plain_line;
 use crate::screens::pods::state_role;
 use crate::theme::{Role, Theme};
 use crate::widgets::ansi::{self, Look};
+use crate::widgets::status;
 use crate::widgets::text::{columns, cut};
 use pinacle_protocol::{OperationStatus, PodView};
 use ratatui::Frame;
@@ -55,6 +56,9 @@ pub fn view(pod: &Pod, model: &Model, frame: &mut Frame<'_>, area: Rect) {
 /// The two lines about the pod itself.
 fn about(pod: &PodView, model: &Model, width: usize) -> Vec<Line<'static>> {
     let (world, theme) = (&model.world, model.setting.theme);
+    let lost = matches!(world.link, Link::Lost(..));
+    // What nobody vouches for stands back.
+    let of_now = |role| if lost { Role::Faint } else { role };
     let port = pod.port.map(|p| format!("  port {p}")).unwrap_or_default();
     let since = time::age(world.now.since_ms(pod.phase_since));
     let rest = format!(
@@ -69,7 +73,7 @@ fn about(pod: &PodView, model: &Model, width: usize) -> Vec<Line<'static>> {
         Span::raw("  "),
         Span::styled(
             format!("{} {since}", table::state(pod, world.now)),
-            theme.style(state_role(pod)),
+            theme.style(of_now(state_role(pod))),
         ),
         Span::styled(rest, theme.style(Role::Faint)),
     ]);
@@ -84,13 +88,11 @@ fn about(pod: &PodView, model: &Model, width: usize) -> Vec<Line<'static>> {
                 operation.total,
                 plain_line(&operation.step)
             );
-            Line::styled(cut(&text, width), theme.style(Role::Warning))
+            Line::styled(cut(&text, width), theme.style(of_now(Role::Warning)))
         }
         (None, Some(reason), _) => {
-            let hint =
-                pod.hint.as_deref().map(|h| format!(" - {}", plain_line(h))).unwrap_or_default();
-            let text = format!("{}{hint}", plain_line(reason));
-            Line::styled(cut(&text, width), theme.style(state_role(pod)))
+            let text = status::reason(reason, pod.hint.as_deref(), model, width);
+            Line::styled(text, theme.style(of_now(state_role(pod))))
         }
         (None, None, url) => {
             let failed =

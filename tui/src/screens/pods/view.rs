@@ -23,6 +23,9 @@ const ADDRESS: usize = 80;
 /// and of a name: the eye finds what belongs to one that is not far from it.
 const NAME: usize = 40;
 
+/// Columns of a name at the least: others go before it is cut to fewer.
+const LEAST_NAME: usize = 12;
+
 /// Columns of one layout: heading, what it sorts by, width.
 fn columns(width: u16) -> Vec<(&'static str, Option<Column>, usize)> {
     let mut columns = vec![
@@ -34,8 +37,17 @@ fn columns(width: u16) -> Vec<(&'static str, Option<Column>, usize)> {
         ("PORT", Some(Column::Port), 6),
         ("AGE", Some(Column::Age), 5),
     ];
-    let taken: usize = columns.iter().map(|c| c.2 + 1).sum::<usize>() + 2;
-    let shared = usize::from(width).saturating_sub(taken);
+    let shared = |columns: &[(&str, Option<Column>, usize)]| {
+        let taken: usize = columns.iter().map(|c| c.2 + 1).sum::<usize>() + 2;
+        usize::from(width).saturating_sub(taken)
+    };
+    // Rather without a column than with half a number.
+    for spare in [Column::Tier, Column::Age, Column::Memory, Column::Cpu] {
+        if shared(&columns) < LEAST_NAME {
+            columns.retain(|(_, column, _)| *column != Some(spare));
+        }
+    }
+    let shared = shared(&columns);
     if width >= WIDE {
         let address = (shared * 3 / 4).min(ADDRESS);
         columns[0].2 = (shared - address - 1).min(NAME);
@@ -141,13 +153,14 @@ fn pod_line(
     let marked = model.pods.marks.contains(&pod.id);
     let dash = || "-".to_owned();
     let runs = pod.phase == PodPhase::Running && pod.unknown_since.is_none();
-    let usage = world.usage.get(&pod.id).filter(|_| runs);
+    let lost = matches!(world.link, Link::Lost(..));
+    let usage = world.usage.get(&pod.id).filter(|_| runs && !lost);
     let mark = if marked { ("* ", Role::Warning) } else { ("  ", Role::Plain) };
     let mut spans = vec![Span::styled(mark.0, theme.style(mark.1))];
     for (name, column, width) in columns {
         let (text, role) = match *name {
             "NAME" => (indented(pod, model), if marked { Role::Strong } else { Role::Plain }),
-            "STATE" => (state(pod, world), state_role(pod)),
+            "STATE" => (state(pod, world, *width), state_role(pod)),
             "TIER" => (plain_line(&pod.tier), Role::Faint),
             "CPU" => (usage.and_then(|u| u.cpu_milli).map_or_else(dash, percent), Role::Plain),
             "MEMORY" => (usage.map_or_else(dash, |u| bytes(u.memory_bytes)), Role::Plain),
@@ -156,6 +169,8 @@ fn pod_line(
             _ => (pod.url.as_deref().map_or_else(dash, plain_line), Role::Faint),
         };
         let text = placed(&text, *column, *width);
+        // What nobody vouches for stands back.
+        let role = if lost { Role::Faint } else { role };
         spans.push(Span::styled(format!("{text} "), theme.style(role)));
     }
     let line = Line::from(spans);
@@ -184,14 +199,15 @@ fn indented(pod: &PodView, model: &Model) -> String {
     }
 }
 
-/// Returns a pod's state with its age.
-fn state(pod: &PodView, world: &World) -> String {
+/// Returns a pod's state, with its age where both fit.
+fn state(pod: &PodView, world: &World, columns: usize) -> String {
     if let Some(since) = pod.unknown_since {
         return format!("unknown {}", time::age(world.now.since_ms(since)));
     }
     let word = table::state(pod, world.now);
     let mark = if pod.reason.is_some() { "!" } else { "" };
-    format!("{word}{mark} {}", time::age(world.now.since_ms(pod.phase_since)))
+    let aged = format!("{word}{mark} {}", time::age(world.now.since_ms(pod.phase_since)));
+    if width(&aged) <= columns { aged } else { format!("{word}{mark}") }
 }
 
 /// Returns thousandths of one processor as a percentage of one processor.

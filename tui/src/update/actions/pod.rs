@@ -150,7 +150,8 @@ pub(super) fn journal(model: &mut Model, action: Action) -> Vec<Cmd> {
             return vec![Cmd::Follow { pod: pod.id.clone(), number, infra: pod.infra }];
         }
         Action::Fold => {
-            if !pod.fold(extent) {
+            let folds = pod.fold(extent);
+            if !folds {
                 model.say(Role::Faint, "nothing to fold: this command printed nothing");
             }
         }
