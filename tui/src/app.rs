@@ -11,6 +11,7 @@ pub mod frames;
 mod front;
 pub mod local;
 mod reader;
+mod source;
 mod start;
 
 pub use start::run;

@@ -74,6 +74,8 @@ pub enum Cmd {
     },
     /// Read the spec of a directory or file.
     Source(String),
+    /// Look what a path that is being typed may become.
+    Complete(String),
     /// Make a pod.
     Create(Box<Creation>),
     /// Check a host; `fresh` asks for a new look.

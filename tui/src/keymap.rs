@@ -8,7 +8,7 @@ mod table;
 
 pub use config::{KeysError, read};
 pub use key::{Code, Key, NAMES, UnknownKey};
-pub use table::TABLE;
+pub use table::{TABLE, TEXT_KEYS};
 
 use crate::msg::Pointer;
 use std::fmt::Write;
@@ -149,6 +149,7 @@ pub enum Action {
     Recheck,
     NextHost,
     Accept,
+    Complete,
     Close,
     Yes,
     No,
@@ -262,6 +263,12 @@ impl Keymap {
         contexts.iter().flat_map(of).collect()
     }
 
+    /// Returns the keys of the text that is edited, those that are given to no action.
+    pub fn text_keys(&self) -> impl Iterator<Item = (&'static str, &'static str)> + '_ {
+        let free = |key: &str| key.parse().is_ok_and(|key| self.action_in_text(key).is_none());
+        TEXT_KEYS.iter().copied().filter(move |(key, _)| free(key))
+    }
+
     /// Returns the page that lists every key, as Markdown.
     pub fn page(&self) -> String {
         let mut page = String::from(PAGE);
@@ -279,6 +286,11 @@ impl Keymap {
                     .map(|k| format!("`{}`", k.to_string().replace('|', "\\|")))
                     .collect();
                 let _ = writeln!(page, "| {} | `{}` | {} |", keys.join(" "), row.name, row.help);
+            }
+            if context == Context::Editor {
+                let keys: Vec<_> =
+                    self.text_keys().map(|(key, help)| format!("`{key}` {help}")).collect();
+                let _ = writeln!(page, "\nIn the text itself: {}.", keys.join(", "));
             }
         }
         page

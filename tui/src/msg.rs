@@ -159,6 +159,8 @@ pub enum Msg {
     Created(Result<Accepted, ApiError>),
     /// The spec for a new pod.
     Source(Result<Source, ApiError>),
+    /// What a path that is being typed may become.
+    Completed(String, Vec<String>),
     /// Findings about a host.
     HostChecked(Result<HostReport, ApiError>),
     /// The text as an editor left it; `None` when it was left unchanged.

@@ -121,10 +121,13 @@ pub fn find(session: &Session, source: &Path) -> Result<Option<SpecFile>, Failur
 
 /// Returns a file's bytes as text. What is too large or no text is said here: it
 /// would not fit, or not survive, the way to the daemon.
-fn text_of(file: &Path, read: Bounded) -> Result<String, Failure> {
-    let refused = |message: String, hint: &str| {
-        Failure::from(ApiError::new(ErrorKind::InvalidSpec, message).hint(hint))
-    };
+///
+/// # Errors
+///
+/// `invalid_spec` for those.
+pub fn text_of(file: &Path, read: Bounded) -> Result<String, ApiError> {
+    let refused =
+        |message: String, hint: &str| ApiError::new(ErrorKind::InvalidSpec, message).hint(hint);
     let Bounded { bytes, length } = read;
     if bytes.len() > MAX_SPEC_BYTES {
         let message =

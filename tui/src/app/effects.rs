@@ -2,12 +2,12 @@
 //! Each ends in a message; none holds up the screen.
 
 use super::reader::Reader;
-use super::{feed, local};
+use super::{feed, local, source};
 use crate::autostart;
 use crate::client::Client;
 use crate::cmd::{Cmd, Creation};
 use crate::kept;
-use crate::msg::{Msg, Source, Verb};
+use crate::msg::{Msg, Verb};
 use crate::origins::Origins;
 use crate::session::{self, Environment};
 use pinacle_protocol::paths::Paths;
@@ -127,15 +127,6 @@ async fn read(client: &Client, cmd: Cmd) -> Result<Msg, Cmd> {
     })
 }
 
-/// Reads a spec beside everything else: what is named may be on a disk that does not answer.
-async fn source(facts: &Facts, path: String) -> Result<Source, ApiError> {
-    let facts = facts.clone();
-    let read = tokio::task::spawn_blocking(move || local::source(&facts, &path));
-    read.await.unwrap_or_else(|_| {
-        Err(ApiError::new(ErrorKind::Internal, "reading the spec was broken off"))
-    })
-}
-
 async fn answer(client: &Client, facts: &Facts, cmd: Cmd) -> Option<Msg> {
     let cmd = match read(client, cmd).await {
         Ok(msg) => return Some(msg),
@@ -171,7 +162,11 @@ async fn answer(client: &Client, facts: &Facts, cmd: Cmd) -> Option<Msg> {
                 Err(error) => Err(error),
             })
         }
-        Cmd::Source(path) => Msg::Source(source(facts, path).await),
+        Cmd::Source(path) => Msg::Source(source::read(facts, path).await),
+        Cmd::Complete(path) => {
+            let found = source::complete(facts, path.clone()).await;
+            Msg::Completed(path, found)
+        }
         Cmd::Create(creation) => Msg::Created(create(client, facts, *creation).await),
         Cmd::CheckHost { host, fresh } => Msg::HostChecked(client.host_check(host, fresh).await),
         Cmd::StartDaemon => Msg::Said(start_daemon(facts).await),

@@ -1,73 +1,22 @@
-//! Files and programs of this machine: specs, drafts, recordings, the browser,
-//! the editor.
+//! Files and programs of this machine: drafts, recordings, the browser, the editor.
 
 use super::effects::Facts;
+use super::source::typed;
 use crate::browser;
 use crate::client::Client;
 use crate::editing;
 use crate::failure::Failure;
 use crate::kept;
-use crate::msg::Source;
 use crate::output::Paint;
 use crate::session::Session;
-use crate::spec_file::{self, FILE_NAME};
 use crate::transcript::{Escapes, Transcript};
-use pinacle_protocol::{ApiError, ErrorKind, PodId, PodRef, StreamFrame, StreamRequest};
+use pinacle_protocol::{PodId, PodRef, StreamFrame, StreamRequest};
 use rustix::termios::{OptionalActions, tcgetattr, tcsetattr};
 use std::fs::{self, DirBuilder, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use tokio::signal::unix::{SignalKind, signal};
-
-/// Returns a path as it was typed: `~` is the home directory.
-fn typed(facts: &Facts, text: &str) -> PathBuf {
-    let home = facts.env.get("HOME").map(PathBuf::from);
-    match (text.strip_prefix('~').map(|rest| rest.trim_start_matches('/')), home) {
-        (Some(rest), Some(home)) => home.join(rest),
-        _ => facts.cwd.join(text),
-    }
-}
-
-/// Reads the spec of a directory or file.
-pub(super) fn source(facts: &Facts, text: &str) -> Result<Source, ApiError> {
-    let path = typed(facts, text);
-    let unreadable = |error: io::Error| {
-        let kind = if error.kind() == io::ErrorKind::NotFound {
-            ErrorKind::NotFound
-        } else {
-            ErrorKind::InvalidSpec
-        };
-        ApiError::new(kind, format!("{} cannot be read", path.display())).cause(error.to_string())
-    };
-    let path = path.canonicalize().map_err(unreadable)?;
-    let is_dir = path.is_dir();
-    let file = if is_dir { path.join(FILE_NAME) } else { path.clone() };
-    let (found, spec) = match fs::read_to_string(&file) {
-        Ok(text) => (true, text),
-        Err(error) if is_dir && error.kind() == io::ErrorKind::NotFound => {
-            (false, spec_file::MINIMAL.to_owned())
-        }
-        Err(error) => return Err(unreadable(error)),
-    };
-    let dir = if is_dir { Some(path) } else { file.parent().map(Path::to_owned) };
-    let home = facts.env.get("HOME").map(PathBuf::from);
-    let home = home.map(|h| h.canonicalize().unwrap_or(h));
-    // A home directory or the root is no project, and holds more secrets than
-    // anybody means to copy.
-    let is_spec = file.file_name().is_some_and(|name| name == FILE_NAME);
-    let project =
-        dir.clone().filter(|d| is_spec && d.parent().is_some() && home.as_ref() != Some(d));
-    let as_text = |path: PathBuf| path.to_str().map(str::to_owned);
-    Ok(Source {
-        text: spec,
-        shown: file.display().to_string(),
-        default_name: dir.as_deref().and_then(spec_file::dir_name),
-        source_dir: project.and_then(as_text),
-        dir: dir.and_then(as_text),
-        found,
-    })
-}
 
 /// Writes a file that only its owner may read.
 fn write_private(path: &Path, text: &str) -> io::Result<()> {

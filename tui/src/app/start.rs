@@ -3,6 +3,7 @@
 use super::effects::{Effects, Facts};
 use super::front::Real;
 use super::{Drive, FRAME, FRAME_REMOTE, PENDING, drive, local};
+use crate::bounded;
 use crate::failure::Failure;
 use crate::kept;
 use crate::keymap::{self, Keymap};
@@ -67,6 +68,9 @@ pub async fn run(session: &mut Session) -> Result<(), Failure> {
     result.map(drop).map_err(failed)
 }
 
+/// Most that is read of a `keys.toml`.
+const KEYS_BYTES: usize = 1 << 20;
+
 /// Returns the user's surroundings, and what is wrong with them.
 fn setting(session: &Session) -> (Setting, Option<String>) {
     let theme = match session.console.paint() {
@@ -74,18 +78,32 @@ fn setting(session: &Session) -> (Setting, Option<String>) {
         Paint::Plain => Theme::Plain,
     };
     let cwd = session.cwd.display().to_string();
-    let text = keys_file(session).and_then(|path| std::fs::read_to_string(path).ok());
-    let (keymap, complaint) = match text.as_deref().map(keymap::read) {
-        None => (Keymap::default(), None),
-        Some(Ok(keymap)) => (keymap, None),
-        Some(Err(errors)) => {
+    let (keymap, complaint) = keys(session);
+    (Setting { keymap, theme, glyphs: glyphs(session), cwd }, complaint)
+}
+
+/// Returns the keys in force, and why they are not those of the user's file.
+fn keys(session: &Session) -> (Keymap, Option<String>) {
+    let Some(path) = keys_file(session) else { return (Keymap::default(), None) };
+    let read = bounded::read(&path, KEYS_BYTES).and_then(|read| {
+        let invalid = |why: &str| io::Error::new(io::ErrorKind::InvalidData, why.to_owned());
+        if read.bytes.len() > KEYS_BYTES {
+            return Err(invalid("it is too large"));
+        }
+        String::from_utf8(read.bytes).map_err(|_| invalid("it is no UTF-8 text"))
+    });
+    let why = match read.as_deref().map(keymap::read) {
+        Ok(Ok(keymap)) => return (keymap, None),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return (Keymap::default(), None),
+        Err(error) => format!("keys.toml cannot be read: {error}"),
+        Ok(Err(errors)) => {
             let more = errors.len() - 1;
             let first = errors.first().map(ToString::to_string).unwrap_or_default();
             let rest = if more > 0 { format!(" (and {more} more)") } else { String::new() };
-            (Keymap::default(), Some(format!("{first}{rest}; the keys are as delivered")))
+            format!("{first}{rest}")
         }
     };
-    (Setting { keymap, theme, glyphs: glyphs(session), cwd }, complaint)
+    (Keymap::default(), Some(format!("{why}; the keys are as delivered")))
 }
 
 fn glyphs(session: &Session) -> Glyphs {

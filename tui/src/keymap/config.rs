@@ -168,13 +168,15 @@ fn rebind(
 
 /// Returns whether it is for where text is typed.
 fn is_for_text(row: &Binding) -> bool {
-    row.context == Context::Editor || matches!(row.action, Action::Accept | Action::Close)
+    row.context == Context::Editor
+        || matches!(row.action, Action::Accept | Action::Complete | Action::Close)
 }
 
 /// Nobody is to be locked into a place.
 fn needs(keymap: &Keymap, errors: &mut Vec<KeysError>) {
     for (row, keys) in keymap.rows() {
-        if row.context == Context::Dialog && keys.is_empty() {
+        let needed = row.context == Context::Dialog && row.action != Action::Complete;
+        if needed && keys.is_empty() {
             errors.push(KeysError::Needed { section: row.context.name(), action: row.name });
         }
     }

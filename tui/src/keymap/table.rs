@@ -203,7 +203,20 @@ pub const TABLE: &[Binding] = &[
         "the findings of the next host",
     ),
     row(Dialog, A::Accept, "accept", &["enter"], None, "take what is typed or chosen"),
+    row(Dialog, A::Complete, "complete", &["tab"], None, "complete the path that is typed"),
     row(Dialog, A::Close, "close", &["esc", "ctrl-c"], None, "close; nothing is done"),
     row(Dialog, A::Yes, "yes", &["y", "Y"], None, "yes, where no word is asked for"),
     row(Dialog, A::No, "no", &["n", "N", "q"], None, "no, where no word is asked for"),
+];
+
+/// Keys of whatever text is edited, which belong to no action: each with what it does, left
+/// out where it was given to one.
+pub const TEXT_KEYS: &[(&str, &str)] = &[
+    ("ctrl-u", "undo"),
+    ("ctrl-r", "redo"),
+    ("ctrl-w", "delete the word before the cursor"),
+    ("ctrl-a", "to the beginning of the line"),
+    ("ctrl-e", "to the end of the line"),
+    ("ctrl-home", "to the beginning of the text"),
+    ("ctrl-end", "to the end of the text"),
 ];

@@ -54,6 +54,7 @@ pub(super) fn run(model: &mut Model, action: Action) -> Vec<Cmd> {
         Action::Edit => return spec::edit(model),
         Action::New => {
             let cwd = model.setting.cwd.clone();
+            model.toast = None;
             model.layers.push(Layer::Prompt(Purpose::Path, LineInput::new(cwd)));
         }
         Action::Filter => {

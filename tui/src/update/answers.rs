@@ -1,7 +1,7 @@
 //! What the daemon answers and tells by itself.
 
 use super::actions::{follow, propose};
-use super::details;
+use super::{details, layers};
 use crate::cmd::Cmd;
 use crate::journal::{Missing, Piece};
 use crate::keymap::Action;
@@ -14,8 +14,8 @@ use crate::view::journal_extent;
 use crate::widgets::input::LineInput;
 use crate::widgets::layers::{Confirm, Layer, Then};
 use pinacle_protocol::{
-    Accepted, ApiError, ConfigPlan, ConfigReport, ErrorKind, Event, HostStatus, HostView,
-    OperationStatus, OperationView, PodDetail, PodId,
+    Accepted, ApiError, ConfigPlan, ConfigReport, ErrorKind, Event, HostReport, HostStatus,
+    HostView, OperationStatus, OperationView, PodDetail, PodId,
 };
 
 pub(super) fn on_answer(model: &mut Model, msg: Msg) -> Vec<Cmd> {
@@ -61,14 +61,8 @@ pub(super) fn on_answer(model: &mut Model, msg: Msg) -> Vec<Cmd> {
         Msg::Applied(answer) => return on_applied(model, answer),
         Msg::Created(answer) => return on_created(model, answer),
         Msg::Source(answer) => return on_source(model, answer),
-        Msg::HostChecked(report) => {
-            model.world.report = Some(report);
-            for screen in &mut model.screens {
-                if let Screen::Doctor(doctor) = screen {
-                    doctor.waiting = false;
-                }
-            }
-        }
+        Msg::Completed(path, found) => layers::completed(model, &path, &found),
+        Msg::HostChecked(report) => on_host_checked(model, report),
         Msg::Edited(answer) => on_edited(model, answer),
         Msg::Draft(name, text) => on_draft(model, &name, text),
         Msg::Said(Ok(text)) => model.say(Role::Good, text),
@@ -119,6 +113,15 @@ fn look_anew(model: &mut Model) -> Vec<Cmd> {
         }
     }
     cmds
+}
+
+fn on_host_checked(model: &mut Model, report: Result<HostReport, ApiError>) {
+    model.world.report = Some(report);
+    for screen in &mut model.screens {
+        if let Screen::Doctor(doctor) = screen {
+            doctor.waiting = false;
+        }
+    }
 }
 
 /// Takes in a part of a journal. What could not be had is asked for again when somebody

@@ -7,6 +7,7 @@ use crate::keymap::{Action, Context, Key, Keymap};
 use crate::model::{Model, Screen};
 use crate::theme::Role;
 use crate::view::journal_extent;
+use crate::widgets::input::LineInput;
 use crate::widgets::layers::{Confirm, Layer, Purpose, most};
 
 pub(super) fn on_paste(layer: &mut Layer, text: &str) {
@@ -79,6 +80,9 @@ pub(super) fn on_key(model: &mut Model, key: Key) -> Vec<Cmd> {
     let action = keymap.action(&[Context::Dialog], key);
     if types(layer) {
         return match action {
+            Some(Action::Complete) if let Layer::Prompt(Purpose::Path, input) = layer => {
+                vec![Cmd::Complete(input.text().to_owned())]
+            }
             Some(action @ (Action::Accept | Action::Close)) => act(model, action),
             _ => on_typed(model, key),
         };
@@ -162,6 +166,26 @@ pub(super) fn act(model: &mut Model, action: Action) -> Vec<Cmd> {
         (layer, _) => model.layers.push(layer),
     }
     Vec::new()
+}
+
+/// Takes in what a path may become, unless it was typed on meanwhile.
+pub(super) fn completed(model: &mut Model, path: &str, found: &[String]) {
+    let Some(Layer::Prompt(Purpose::Path, input)) = model.layers.last_mut() else { return };
+    if input.text() != path {
+        return;
+    }
+    let Some(first) = found.first() else {
+        return model.say(Role::Warning, "no directory or spec begins so");
+    };
+    let same = |c: &(usize, char)| found.iter().all(|f| f[c.0..].starts_with(c.1));
+    let common: String = first.char_indices().take_while(same).map(|(_, c)| c).collect();
+    if common.len() > path.len() {
+        *input = LineInput::new(common.as_str());
+    }
+    if found.len() > 1 {
+        let names = found.iter().map(|f| f[path.rfind('/').map_or(0, |at| at + 1)..].to_owned());
+        model.say(Role::Faint, names.collect::<Vec<_>>().join("  "));
+    }
 }
 
 fn left(model: &mut Model, purpose: Purpose) {

@@ -36,7 +36,11 @@ impl Purpose {
             Self::SaveAs => ("saves", "goes back"),
         };
         let key = |action| keymap.shown(action);
-        format!("{} {accepts}, {} {closes}", key(Action::Accept), key(Action::Close))
+        let completes = match self {
+            Self::Path => keymap.told(Action::Complete, |key| format!("{key} completes, ")),
+            Self::Filter | Self::Search | Self::SaveAs => String::new(),
+        };
+        format!("{completes}{} {accepts}, {} {closes}", key(Action::Accept), key(Action::Close))
     }
 }
 
@@ -240,6 +244,14 @@ fn help(model: &Model, columns: usize) -> Vec<Line<'static>> {
                 let shown = if at == 0 { keys.join(" ") } else { String::new() };
                 lines.push(Line::from(vec![
                     Span::styled(format!("{} ", fit(&shown, 18)), theme.style(Role::Key)),
+                    Span::raw(text),
+                ]));
+            }
+        }
+        if context == Context::Editor {
+            for (key, text) in model.setting.keymap.text_keys() {
+                lines.push(Line::from(vec![
+                    Span::styled(format!("{} ", fit(key, 18)), theme.style(Role::Key)),
                     Span::raw(text),
                 ]));
             }

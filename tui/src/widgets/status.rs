@@ -65,7 +65,7 @@ pub fn top(model: &Model, columns: usize) -> Line<'static> {
 /// what the cursor is on.
 pub fn word(model: &Model, columns: usize) -> Line<'static> {
     let theme = model.setting.theme;
-    if let Some(Layer::Prompt(purpose, _)) = model.layers.last() {
+    if let Some(Layer::Prompt(purpose, _)) = model.layers.last().filter(|_| model.toast.is_none()) {
         let text = purpose.keys(&model.setting.keymap);
         return Line::styled(cut(&text, columns), theme.style(Role::Faint));
     }

@@ -54,3 +54,12 @@ fn a_file_that_is_no_toml_is_told_by_its_line() {
         "keys.toml cannot be read, line 1: invalid type: string \"maybe\", expected a boolean"
     );
 }
+
+#[test]
+fn keys_of_the_text_are_named_unless_they_do_something_else() {
+    let named = |text: &str| -> Vec<&str> {
+        read(text).expect("good").text_keys().map(|(key, _)| key).collect::<Vec<_>>()
+    };
+    assert!(named("").contains(&"ctrl-u") && named("").contains(&"ctrl-r"));
+    assert!(!named("[editor]\napply = \"ctrl-u\"\n").contains(&"ctrl-u"));
+}

@@ -144,3 +144,67 @@ async fn a_long_journal_is_read_from_both_ends_and_searched_between() {
     ];
     check(&world, &steps).await;
 }
+
+/// Writes keys that type a text.
+fn typing(text: &str) -> String {
+    text.chars().map(|c| format!("{c} ")).collect()
+}
+
+#[tokio::test]
+async fn a_path_is_completed() {
+    let world = world();
+    for dir in ["shop", "shop-old", ".hidden"] {
+        std::fs::create_dir(world.cwd.join(dir)).expect("a directory");
+    }
+    world.write("shop/pinacle.yaml", "version: \"1.0\"\nname: shop\n");
+    world.write("shop-old/notes.txt", "");
+    world.write("other.yaml", "version: \"1.0\"\nname: other\n");
+    world.write("other.txt", "");
+    world.write(".hidden/pinacle.yaml", "version: \"1.0\"\n");
+    let (sho, last, zip) = (typing("/sho"), typing("-o"), typing("zip"));
+    let steps = [
+        ("", "2 pods"),
+        ("n", "tab completes, enter reads it, esc goes back"),
+        (&format!("{sho} tab"), "shop-old/  shop/"),
+        (&format!("{last} tab"), "/shop-old/"),
+        (&format!("{zip} tab"), "no directory or spec begins so"),
+        ("ctrl-u o t tab", "file: other.yaml"),
+        ("enter", "name: other"),
+        ("esc n / . h tab", ".hidden/"),
+    ];
+    check(&world, &steps).await;
+}
+
+#[tokio::test]
+async fn what_is_no_file_with_an_end_is_no_spec() {
+    let world = world();
+    let pipe = world.cwd.join("pipe");
+    let made = std::process::Command::new("mkfifo").arg(&pipe).status().expect("mkfifo runs");
+    assert!(made.success());
+    std::fs::write(world.cwd.join("large"), vec![b'#'; 3 << 20]).expect("written");
+    std::fs::write(world.cwd.join("latin"), b"name: caf\xe9\n").expect("written");
+    let steps = [
+        ("", "2 pods".to_owned()),
+        ("n ctrl-u p i p e enter", "it is no regular file".to_owned()),
+        ("n ctrl-u l a r g e enter", format!("has {} bytes", 3 << 20)),
+        ("n ctrl-u l a t i n enter", "byte 0xe9 is no UTF-8 text".to_owned()),
+    ];
+    let steps = steps.each_ref().map(|(keys, expected)| (*keys, expected.as_str()));
+    check(&world, &steps).await;
+}
+
+#[tokio::test]
+async fn keys_of_the_text_do_what_the_help_says() {
+    let steps = [
+        ("", "2 pods"),
+        ("e", "Spec of api, revision 1"),
+        ("ctrl-end enter o n e space t w o", "one two"),
+        ("ctrl-w X", "one X"),
+        ("ctrl-u ctrl-u", "one two"),
+        ("ctrl-r", "one"),
+        ("ctrl-a A ctrl-e Z", "Aone Z"),
+        ("ctrl-home B ctrl-end E", "Aone ZE"),
+        ("f1 pagedown", "redo"),
+    ];
+    check(&world(), &steps).await;
+}

@@ -1,0 +1,110 @@
+//! Where a new pod begins: the spec of a directory or file that was typed, and what a path
+//! that is being typed may become.
+
+use super::effects::Facts;
+use crate::bounded;
+use crate::msg::Source;
+use crate::spec_file::{self, FILE_NAME};
+use pinacle_protocol::{ApiError, ErrorKind, MAX_SPEC_BYTES};
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// Names of a directory that are looked at.
+const LOOKED_AT: usize = 10_000;
+
+/// Paths that are offered.
+const OFFERED: usize = 200;
+
+/// Returns a path as it was typed: `~` is the home directory.
+pub(super) fn typed(facts: &Facts, text: &str) -> PathBuf {
+    let home = facts.env.get("HOME").map(PathBuf::from);
+    match (text.strip_prefix('~').map(|rest| rest.trim_start_matches('/')), home) {
+        (Some(rest), Some(home)) => home.join(rest),
+        _ => facts.cwd.join(text),
+    }
+}
+
+/// Reads the spec of a directory or file, beside everything else: it may be on a disk that
+/// does not answer.
+pub(super) async fn read(facts: &Facts, path: String) -> Result<Source, ApiError> {
+    let facts = facts.clone();
+    let read = tokio::task::spawn_blocking(move || source(&facts, &path));
+    read.await.unwrap_or_else(|_| {
+        Err(ApiError::new(ErrorKind::Internal, "reading the spec was broken off"))
+    })
+}
+
+/// Returns what a path that was typed may become, looked up in the same way.
+pub(super) async fn complete(facts: &Facts, path: String) -> Vec<String> {
+    let facts = facts.clone();
+    let found = tokio::task::spawn_blocking(move || candidates(&facts, &path));
+    // A look that was broken off found nothing.
+    found.await.unwrap_or_default()
+}
+
+fn source(facts: &Facts, text: &str) -> Result<Source, ApiError> {
+    let path = typed(facts, text);
+    let unreadable = |error: io::Error| {
+        let kind = if error.kind() == io::ErrorKind::NotFound {
+            ErrorKind::NotFound
+        } else {
+            ErrorKind::InvalidSpec
+        };
+        ApiError::new(kind, format!("{} cannot be read", path.display())).cause(error.to_string())
+    };
+    let path = path.canonicalize().map_err(unreadable)?;
+    let is_dir = path.is_dir();
+    let file = if is_dir { path.join(FILE_NAME) } else { path.clone() };
+    let (found, spec) = match bounded::read(&file, MAX_SPEC_BYTES) {
+        Ok(read) => (true, spec_file::text_of(&file, read)?),
+        Err(error) if is_dir && error.kind() == io::ErrorKind::NotFound => {
+            (false, spec_file::MINIMAL.to_owned())
+        }
+        Err(error) => return Err(unreadable(error)),
+    };
+    let dir = if is_dir { Some(path) } else { file.parent().map(Path::to_owned) };
+    let home = facts.env.get("HOME").map(PathBuf::from);
+    let home = home.map(|h| h.canonicalize().unwrap_or(h));
+    // A home directory or the root is no project, and holds more secrets than
+    // anybody means to copy.
+    let is_spec = file.file_name().is_some_and(|name| name == FILE_NAME);
+    let project =
+        dir.clone().filter(|d| is_spec && d.parent().is_some() && home.as_ref() != Some(d));
+    let as_text = |path: PathBuf| path.to_str().map(str::to_owned);
+    Ok(Source {
+        text: spec,
+        shown: file.display().to_string(),
+        default_name: dir.as_deref().and_then(spec_file::dir_name),
+        source_dir: project.and_then(as_text),
+        dir: dir.and_then(as_text),
+        found,
+    })
+}
+
+/// Directories, with a slash behind them, and specs. Hidden ones are offered once their dot
+/// is typed.
+fn candidates(facts: &Facts, text: &str) -> Vec<String> {
+    if text == "~" {
+        return vec!["~/".to_owned()];
+    }
+    let (base, begun) = text.split_at(text.rfind('/').map_or(0, |at| at + 1));
+    let Ok(entries) = std::fs::read_dir(typed(facts, base)) else { return Vec::new() };
+    let fits = |name: &String| {
+        let hidden = name.starts_with('.') && !begun.starts_with('.');
+        name.starts_with(begun) && !hidden && !name.contains(char::is_control)
+    };
+    let mut paths: Vec<String> = entries
+        .take(LOOKED_AT)
+        .filter_map(|entry| {
+            let entry = entry.ok()?;
+            let name = entry.file_name().into_string().ok().filter(fits)?;
+            let is_spec = name.ends_with(".yaml") || name.ends_with(".yml");
+            // Where a link leads counts.
+            let slash = if entry.path().is_dir() { "/" } else { "" };
+            (is_spec || !slash.is_empty()).then(|| format!("{base}{name}{slash}"))
+        })
+        .collect();
+    paths.sort();
+    paths.truncate(OFFERED);
+    paths
+}
