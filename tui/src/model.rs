@@ -15,13 +15,16 @@ use pinacle_protocol::{
     PodPhase, PodUsage, PodView, Timestamp,
 };
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// How long a word about what was done stays, in milliseconds.
 const TOAST_MS: u64 = 5_000;
 
 /// The same for each letter of it: nobody reads a long one as quickly.
 const TOAST_LETTER_MS: u64 = 40;
+
+/// Pods that went whose names are remembered.
+const REMEMBERED: usize = 64;
 
 /// Whether what is shown is of now.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,6 +50,8 @@ pub struct World {
     pub operations: BTreeMap<PodId, OperationView>,
     /// The last findings about a host.
     pub report: Option<Result<HostReport, ApiError>>,
+    /// Slugs of pods that went lately, the last one at the end: their screens may be open.
+    gone: Vec<(PodId, String)>,
     /// Now.
     pub now: Timestamp,
     /// Whether all this is of now.
@@ -59,13 +64,27 @@ impl World {
         self.pods.iter().find(|p| p.id == *id)
     }
 
-    /// Returns a pod's slug; its id when it is gone.
+    /// Returns a pod's slug, also of one that went lately; else its id.
     pub fn slug(&self, id: &PodId) -> String {
-        self.pod(id).map_or_else(|| id.to_string(), |p| p.slug.to_string())
+        let gone = || self.gone.iter().rev().find(|(gone, _)| gone == id);
+        match self.pod(id) {
+            Some(pod) => pod.slug.to_string(),
+            None => gone().map_or_else(|| id.to_string(), |(_, slug)| slug.clone()),
+        }
+    }
+
+    /// Remembers what pods were called that are about to go.
+    fn part_with(&mut self, goes: impl Fn(&PodView) -> bool) {
+        let gone = self.pods.iter().filter(|p| goes(p));
+        self.gone.extend(gone.map(|p| (p.id.clone(), p.slug.to_string())));
+        let many = self.gone.len().saturating_sub(REMEMBERED);
+        self.gone.drain(..many);
     }
 
     /// Takes the whole list.
     pub fn replace(&mut self, inventory: Inventory) {
+        let stay: BTreeSet<&PodId> = inventory.pods.iter().map(|p| &p.id).collect();
+        self.part_with(|pod| !stay.contains(&pod.id));
         self.pods = inventory.pods;
         self.hosts = inventory.hosts;
         self.link = Link::Live;
@@ -85,7 +104,10 @@ impl World {
                     }
                 }
             }
-            Event::PodRemoved { id } => self.pods.retain(|p| p.id != id),
+            Event::PodRemoved { id } => {
+                self.part_with(|pod| pod.id == id);
+                self.pods.retain(|p| p.id != id);
+            }
             Event::HostChanged { host } => match self.hosts.iter_mut().find(|h| h.id == host.id) {
                 Some(old) => *old = *host,
                 None => self.hosts.push(*host),
@@ -200,6 +222,7 @@ impl Model {
             usage: BTreeMap::new(),
             operations: BTreeMap::new(),
             report: None,
+            gone: Vec::new(),
             now,
             link: Link::Loading,
         };
@@ -256,6 +279,15 @@ impl Model {
     pub fn complain(&mut self, error: &ApiError) {
         let hint = error.hint.as_ref().map(|h| format!(" - {h}")).unwrap_or_default();
         self.say(Role::Bad, format!("{}{hint}", error.chain()));
+    }
+
+    /// Returns whether a pod is there; says so when it is not.
+    pub fn is_here(&mut self, id: &PodId) -> bool {
+        let here = self.world.pod(id).is_some();
+        if !here {
+            self.say(Role::Warning, format!("{} is gone", self.world.slug(id)));
+        }
+        here
     }
 
     /// Returns the journal's screen, when it is on the stack.

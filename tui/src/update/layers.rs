@@ -182,6 +182,7 @@ pub(super) fn completed(model: &mut Model, path: &str, found: &[String]) {
     if common.len() > path.len() {
         *input = LineInput::new(common.as_str());
     }
+    model.toast = None;
     if found.len() > 1 {
         let names = found.iter().map(|f| f[path.rfind('/').map_or(0, |at| at + 1)..].to_owned());
         model.say(Role::Faint, names.collect::<Vec<_>>().join("  "));

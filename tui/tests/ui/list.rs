@@ -165,3 +165,25 @@ fn a_question_names_pods_in_the_order_of_the_list() {
     press(&mut model, "n / b enter x");
     assert!(screen(&model).contains("b, d, c, a"), "{}", screen(&model));
 }
+
+#[test]
+fn a_pod_that_is_gone_keeps_its_name_and_nothing_is_asked_of_it() {
+    let mut model = with(mixed());
+    press(&mut model, "enter");
+    let id = views::pod_id(1);
+    update(&mut model, Msg::Changed(Box::new(Event::PodRemoved { id: id.clone() })));
+    assert!(screen(&model).contains("api is gone"), "{}", screen(&model));
+    for key in ["s", "e", "u", "x", "r", "o", "c", "d", "D"] {
+        model.toast = None;
+        let cmds = press(&mut model, key);
+        assert_eq!(cmds, [], "{key}");
+        assert!(model.layers.is_empty(), "{key}");
+        assert_eq!(model.toast.as_ref().map(|t| t.text.as_str()), Some("api is gone"), "{key}");
+    }
+    // So do pods that went while nobody told.
+    let mut model = with(mixed());
+    press(&mut model, "enter");
+    update(&mut model, Msg::Lost("connection refused".to_owned()));
+    update(&mut model, Msg::Inventory(Box::new(inventory(Vec::new()))));
+    assert!(screen(&model).contains("api is gone"), "{}", screen(&model));
+}

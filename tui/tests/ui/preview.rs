@@ -135,3 +135,20 @@ fn a_plan_shows_where_two_long_values_differ_and_nothing_of_a_wrong_text() {
     assert!(shown.contains("(once there are no errors)"), "{shown}");
     assert!(!shown.contains("it runs again"), "{shown}");
 }
+
+#[test]
+fn text_and_preview_keep_apart_and_what_is_cut_is_marked() {
+    let mut model = new_pod(3);
+    resize(&mut model, (120, 40));
+    press(&mut model, &"w ".repeat(200));
+    let long = format!("name: {}\n", "n".repeat(100));
+    let report = ConfigReport { valid: true, diagnostics: Vec::new(), effective: Some(long) };
+    let later = model.world.now.plus_ms(1_000);
+    update(&mut model, Msg::Tick(later));
+    for serial in 1..9 {
+        update(&mut model, Msg::Checked(serial, Ok(report.clone())));
+    }
+    let shown = screen(&model);
+    assert!(!shown.contains("w--") && shown.contains(" -- with every default"), "{shown}");
+    assert!(shown.contains("nn…"), "{shown}");
+}

@@ -102,7 +102,10 @@ fn drawn(details: &Details, model: &Model, area: Rect) -> Drawn {
     let mut sheet = Sheet { lines: Vec::new(), theme, columns };
     match model.world.pod(&details.id) {
         Some(pod) => about(&mut sheet, pod, model.world.now),
-        None => sheet.say(Role::Warning, &format!("{} is gone", details.id)),
+        None => {
+            let text = format!("{} is gone", model.world.slug(&details.id));
+            sheet.say(Role::Warning, &text);
+        }
     }
     let detail = match &details.detail {
         None => {

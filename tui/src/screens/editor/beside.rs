@@ -54,7 +54,9 @@ fn lines(editor: &Editor, theme: Theme, area: Rect) -> Vec<Line<'static>> {
                 Some(_) => "(once there are no errors)",
             };
             let line = |line: &str| {
-                let spans = yaml::spans(line, theme).into_iter();
+                // What is cut is marked.
+                let line = cut(line, usize::from(area.width));
+                let spans = yaml::spans(&line, theme).into_iter();
                 let spans = spans.map(|(text, style)| Span::styled(text.to_owned(), style));
                 Line::from(spans.collect::<Vec<_>>())
             };

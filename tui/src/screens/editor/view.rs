@@ -27,7 +27,9 @@ fn areas(editor: &Editor, area: Rect) -> [Rect; 4] {
     let (text, preview) = match editor.preview {
         Preview::Hidden => (body, Rect::ZERO),
         Preview::Shown if area.width >= WIDE => {
-            let [a, b] = Layout::horizontal([Constraint::Fill(3), Constraint::Fill(2)]).areas(body);
+            // A gap, for the text not to run into what is beside it.
+            let parts = Layout::horizontal([Constraint::Fill(3), Constraint::Fill(2)]).spacing(1);
+            let [a, b] = parts.areas(body);
             (a, b)
         }
         Preview::Shown => {

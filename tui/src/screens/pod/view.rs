@@ -34,7 +34,10 @@ pub fn view(pod: &Pod, model: &Model, frame: &mut Frame<'_>, area: Rect) {
     let mut lines = match model.world.pod(&pod.id) {
         Some(view) => about(view, model, width),
         None => vec![
-            Line::styled(format!("{} is gone", pod.id), theme.style(Role::Warning)),
+            Line::styled(
+                format!("{} is gone", model.world.slug(&pod.id)),
+                theme.style(Role::Warning),
+            ),
             Line::styled("its journal is kept for some days", theme.style(Role::Faint)),
         ],
     };

@@ -22,6 +22,10 @@ pub(super) fn act(model: &mut Model, verb: Verb) -> Vec<Cmd> {
     if pods.is_empty() || !is_linked(model) {
         return Vec::new();
     }
+    // The list has none that is gone, but its screen may be open.
+    if pods.len() == 1 && !model.is_here(&pods[0]) {
+        return Vec::new();
+    }
     if verb == Verb::Start {
         return ask(model, verb, pods);
     }
@@ -100,7 +104,7 @@ pub(super) fn go(model: &mut Model, action: Action) -> Vec<Cmd> {
         Some(Screen::Details(details)) => Some(details.id.clone()),
         _ => model.pods.selected.clone(),
     };
-    let Some(id) = one else { return Vec::new() };
+    let Some(id) = one.filter(|id| model.is_here(id)) else { return Vec::new() };
     let Some(pod) = model.world.pod(&id) else { return Vec::new() };
     let (phase, url, slug) = (pod.phase, pod.url.clone(), pod.slug.clone());
     match action {

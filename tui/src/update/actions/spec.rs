@@ -13,7 +13,7 @@ use crate::widgets::layers::{Confirm, Layer, Then};
 /// Asks for the spec of the pod that is meant; its answer opens the editor.
 pub(super) fn edit(model: &mut Model) -> Vec<Cmd> {
     let Some(id) = model.targets().first().cloned() else { return Vec::new() };
-    if !is_linked(model) {
+    if !is_linked(model) || !model.is_here(&id) {
         return Vec::new();
     }
     model.wants_editor = Some(id.clone());
