@@ -132,6 +132,7 @@ const TASKS: &[Rule] = &[
         places: &[
             "daemon/src/journal/", // files are written, and flushed, by threads of their own
             "daemon/src/store/actor.rs", // the database blocks
+            "tui/src/output/reader.rs", // waits for the end of who reads our output
             "tui/src/stdin.rs",    // standard input blocks, and cannot be given up
             "tui/src/terminal.rs", // waits for the terminal's end until the process ends
         ],

@@ -1,8 +1,10 @@
 //! A stream that goes on when the daemon restarts: after the last frame that was seen,
-//! with a word about it, as long as somebody may still bring the daemon back.
+//! with a word about it, as long as somebody may still bring the daemon back, and ends when
+//! nobody reads what is printed of it.
 
 use crate::client::{Client, Frames};
 use crate::failure::Failure;
+use crate::output::reader::Reader;
 use crate::session::Session;
 use pinacle_protocol::{ApiError, Cursor, ErrorKind, StreamFrame, StreamRequest};
 use std::time::Duration;
@@ -13,8 +15,14 @@ const LIMIT: u32 = 60;
 /// How often in a second it is looked for.
 const LOOKS: u32 = 5;
 
-/// What is followed.
+/// Follows a stream for somebody.
 pub struct Follower {
+    reader: Reader,
+    followed: Followed,
+}
+
+/// What is followed.
+struct Followed {
     request: StreamRequest,
     frames: Option<Frames>,
     /// How often a daemon that is gone, as was said, was looked for.
@@ -27,17 +35,36 @@ impl Follower {
     /// # Errors
     ///
     /// The daemon's.
-    pub async fn open(client: &Client, request: StreamRequest) -> Result<Self, Failure> {
+    pub async fn open(
+        session: &Session,
+        client: &Client,
+        request: StreamRequest,
+    ) -> Result<Self, Failure> {
+        let reader = session.console.reader();
         let frames = client.stream_once(request.clone()).await?;
-        Ok(Self { request, frames: Some(frames), gone: None })
+        Ok(Self { reader, followed: Followed { request, frames: Some(frames), gone: None } })
     }
 
     /// Returns the next frame; `None` once the pod is gone.
     ///
     /// # Errors
     ///
-    /// `daemon_unreachable` when the daemon ended and did not come back in time.
+    /// `daemon_unreachable` when the daemon ended and did not come back in time;
+    /// [`Failure::OutputClosed`] once nobody reads our output.
     pub async fn next(
+        &mut self,
+        session: &mut Session,
+        client: &Client,
+    ) -> Result<Option<StreamFrame>, Failure> {
+        tokio::select! {
+            frame = self.followed.next(session, client) => frame,
+            () = self.reader.gone() => Err(Failure::OutputClosed),
+        }
+    }
+}
+
+impl Followed {
+    async fn next(
         &mut self,
         session: &mut Session,
         client: &Client,

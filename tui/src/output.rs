@@ -2,10 +2,12 @@
 //! output, progress, questions and errors on standard error.
 
 pub mod diagnostics;
+pub mod reader;
 pub mod table;
 pub mod time;
 
 use crate::failure::Failure;
+use crate::output::reader::Reader;
 use crate::sanitize;
 use pinacle_protocol::ApiError;
 use serde::Serialize;
@@ -110,6 +112,8 @@ pub struct Console {
     color: bool,
     /// Whether what stands on the terminal can be drawn over.
     redraws: bool,
+    /// Whether standard output is the process's own.
+    is_of_process: bool,
 }
 
 impl Console {
@@ -130,6 +134,7 @@ impl Console {
             verbosity: Verbosity::Normal,
             color: true,
             redraws: true,
+            is_of_process: false,
         }
     }
 
@@ -141,7 +146,13 @@ impl Console {
             stdout: io::stdout().is_terminal(),
             stderr: io::stderr().is_terminal(),
         };
-        Self::new(Box::new(io::stdout()), Box::new(io::stderr()), Input::Inherit, terminals)
+        let (stdout, stderr) = (Box::new(io::stdout()), Box::new(io::stderr()));
+        Self { is_of_process: true, ..Self::new(stdout, stderr, Input::Inherit, terminals) }
+    }
+
+    /// Returns who reads standard output.
+    pub fn reader(&self) -> Reader {
+        if self.is_of_process { Reader::of_process() } else { Reader::patient() }
     }
 
     /// Turns colours off for good.

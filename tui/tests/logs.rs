@@ -5,6 +5,8 @@ use crate::support::{World, Written, eventually, views};
 use pinacle_protocol::*;
 use std::ffi::OsString;
 use std::io::{self, Write};
+use std::time::Duration;
+use tokio::io::AsyncReadExt;
 
 fn world() -> World {
     let world = World::new();
@@ -153,5 +155,42 @@ async fn a_reader_that_is_gone_ends_every_command_quietly() {
         let code = pinacle_tui::run(words, surroundings).await;
         let expected = if line == "events" { 0 } else { 141 };
         assert_eq!((code, err.text().as_str()), (expected, ""), "{line}");
+    }
+}
+
+/// Returns the program as built, following at this world's daemon.
+fn following(world: &World, line: &str) -> tokio::process::Child {
+    tokio::process::Command::new(env!("CARGO_BIN_EXE_pinacle-tui"))
+        .args(line.split(' '))
+        .env_clear()
+        .envs(world.env.iter().cloned())
+        .current_dir(&world.cwd)
+        .stdin(std::process::Stdio::null())
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .expect("the program starts")
+}
+
+#[tokio::test]
+async fn a_follower_ends_when_its_reader_goes_though_nothing_more_is_said() {
+    let world = world();
+    let id = views::pod_id(1);
+    let (cursor, time) = (Cursor { epoch: 1, seq: 1 }, Timestamp(views::T0));
+    let record = EventRecord { cursor, time, event: Event::PodRemoved { id } };
+    world.fake.state().events = vec![record];
+    for (line, last) in [("logs -f web", "(after 1.5s)\n"), ("events -f", " removed\n")] {
+        let mut program = following(&world, line);
+        let mut out = program.stdout.take().expect("a pipe");
+        let mut read = Vec::new();
+        while !read.ends_with(last.as_bytes()) {
+            read.push(out.read_u8().await.expect("it prints all there is"));
+        }
+        drop(out);
+        let ended = tokio::time::timeout(Duration::from_secs(60), program.wait_with_output());
+        let ended = ended.await.expect(line).expect("it is waited for");
+        let err = String::from_utf8_lossy(&ended.stderr).into_owned();
+        assert_eq!((ended.status.code(), err.as_str()), (Some(141), ""), "{line}");
     }
 }

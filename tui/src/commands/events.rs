@@ -18,7 +18,7 @@ pub async fn run(session: &mut Session, args: EventsArgs) -> Result<(), Failure>
     let client = session.client().await?;
     let request = StreamRequest::Events { after: Some(Cursor::default()) };
     if args.follow {
-        let mut following = Follower::open(&client, request).await?;
+        let mut following = Follower::open(session, &client, request).await?;
         while let Some(frame) = following.next(session, &client).await? {
             print(session, frame)?;
         }

@@ -32,7 +32,7 @@ pub async fn run(session: &mut Session, args: LogsArgs) -> Result<(), Failure> {
     };
     let mut printer = Printer::new(session, args.raw, since);
     if args.follow {
-        let mut following = Follower::open(&client, request).await?;
+        let mut following = Follower::open(session, &client, request).await?;
         while let Some(frame) = following.next(session, &client).await? {
             printer.frame(session, frame)?;
         }
