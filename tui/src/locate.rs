@@ -4,6 +4,7 @@ use crate::bounded;
 use crate::client::Client;
 use crate::failure::Failure;
 use crate::origins::Origins;
+use crate::sanitize::plain_line;
 use crate::session::Session;
 use crate::spec_file::{self, FILE_NAME};
 use pinacle_protocol::{ApiError, ErrorKind, MAX_SPEC_BYTES, PodRef, PodView};
@@ -17,7 +18,8 @@ const ALIKE: f64 = 0.6;
 /// # Errors
 ///
 /// `not_found` with the slugs that come near; [`Failure::Usage`] when nothing
-/// was given and the directory has no spec.
+/// was given and the directory has no spec; `conflict` when the directory's pod
+/// was made from one that is gone.
 pub async fn pod(
     session: &Session,
     client: &Client,
@@ -135,13 +137,32 @@ fn of_directory(session: &Session, pods: &[PodView]) -> Result<PodView, Failure>
     let read = bounded::read(&dir.join(FILE_NAME), MAX_SPEC_BYTES).map(|read| read.bytes);
     let text = String::from_utf8(read.unwrap_or_default()).unwrap_or_default();
     let name = spec_file::name_in(&text);
-    in_directory(session, pods, &dir, name.as_deref()).cloned().ok_or_else(|| {
-        let text = format!("{} has no pod yet", dir.display());
-        let name = name.or_else(|| spec_file::dir_name(&dir)).unwrap_or_default();
-        let mut error = not_found(text, pods, &name);
-        error.hint.get_or_insert_with(|| "`pinacle-tui up` makes it".to_owned());
-        error.into()
-    })
+    if let Some(pod) = in_directory(session, pods, &dir, name.as_deref()) {
+        return match gone_origin(session, pod, &dir) {
+            None => Ok(pod.clone()),
+            Some(from) => Err(not_ours(pod, &from).into()),
+        };
+    }
+    let text = format!("{} has no pod yet", dir.display());
+    let name = name.or_else(|| spec_file::dir_name(&dir)).unwrap_or_default();
+    let mut error = not_found(text, pods, &name);
+    error.hint.get_or_insert_with(|| "`pinacle-tui up` makes it".to_owned());
+    Err(error.into())
+}
+
+/// Returns the error of a directory whose only pod has the files of one that is gone.
+fn not_ours(pod: &PodView, from: &Path) -> ApiError {
+    let slug = &pod.slug;
+    let text = made_elsewhere(pod, from);
+    ApiError::new(ErrorKind::Conflict, text).hint(format!(
+        "name it, if it is meant: {slug}; `pinacle-tui up` takes it over for this directory"
+    ))
+}
+
+/// Says whose files a pod has, that was made from a directory that is gone.
+pub fn made_elsewhere(pod: &PodView, from: &Path) -> String {
+    let (slug, from) = (&pod.slug, from.display());
+    plain_line(&format!("{slug} was made from {from}, which is gone; its files are those"))
 }
 
 fn not_found(message: String, pods: &[PodView], name: &str) -> ApiError {

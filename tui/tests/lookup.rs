@@ -59,3 +59,26 @@ async fn directories_of_the_same_name_are_not_taken_for_each_other() {
     world.cwd = first;
     world.run("stop").await.ok();
 }
+
+#[tokio::test]
+async fn the_pod_of_a_directory_that_is_gone_is_not_meant_by_another() {
+    let mut world = World::new();
+    let (first, second) = (world.dir.path().join("wt1"), world.dir.path().join("wt2"));
+    for dir in [&first, &second] {
+        std::fs::create_dir(dir).expect("a directory");
+        std::fs::write(dir.join("pinacle.yaml"), "name: app\n").expect("a file");
+    }
+    world.cwd = first.clone();
+    world.run("up -d").await.exits(0).says("app created");
+    std::fs::remove_dir_all(&first).expect("it goes");
+    world.cwd = second;
+    let gone = format!("app was made from {}, which is gone", first.display());
+    let before = world.fake.state().calls.clone();
+    for line in ["stop", "start", "restart", "show", "logs", "url", "url 8726"] {
+        world.run(line).await.exits(5).says(&gone).says("name it").says("`pinacle-tui up`");
+    }
+    assert_eq!(world.fake.state().calls, before, "nothing was asked for");
+    world.run("stop app").await.exits(0).says("app stopped");
+    world.run("up -d --yes").await.exits(0).says(&gone);
+    world.run("stop").await.exits(0).says("app stopped");
+}

@@ -139,9 +139,7 @@ async fn take_over(
         return Ok(());
     };
     let slug = &pod.slug;
-    let from = from.display();
-    let text =
-        plain_line(&format!("{slug} was made from {from}, which is gone; its files are those"));
+    let text = locate::made_elsewhere(pod, &from);
     if !args.yes && !session.console.can_ask() {
         let hint = format!(
             "--yes goes on with {slug}, `pinacle-tui rm {slug}` removes it; \

@@ -94,6 +94,9 @@ pub async fn address(
                         _ => e.into(),
                     });
                 }
+                Err(Failure::Api(error)) if error.kind == ErrorKind::Conflict => {
+                    return Err(error.into());
+                }
                 Err(_) => return Err(not_found),
             },
         },
