@@ -1,6 +1,6 @@
 //! `up`.
 
-use crate::support::{ASKABLE, World, views};
+use crate::support::{ASKABLE, World, Written, eventually, views};
 use pinacle_protocol::*;
 
 #[tokio::test]
@@ -87,6 +87,38 @@ async fn the_pod_of_a_directory_that_is_gone_is_taken_over_only_when_agreed_to()
     let again = world.run("up -d").await.exits(0).says("app is running");
     assert!(!again.err.contains("gone"), "{}", again.err);
     assert_eq!(world.fake.state().created.len(), 1);
+}
+
+#[tokio::test]
+async fn a_pod_that_is_being_removed_is_waited_for_and_made_anew() {
+    let world = World::new();
+    world.write("pinacle.yaml", "version: \"1.0\"\n");
+    let pod = world.fake.add("project", PodPhase::Terminating);
+    let removal = OperationKind::Delete;
+    let removal = views::operation(7, &pod.id, removal, OperationStatus::Running);
+    world.fake.change("project", |d| {
+        d.pod.operation = Some(OperationSummary {
+            id: removal.id.clone(),
+            kind: removal.kind,
+            step: String::new(),
+            done: 0,
+            total: 4,
+            started_at: removal.created_at,
+        });
+    });
+    world.fake.state().operations.insert(removal.id.clone(), removal);
+    let refused = world.run("up -d --no-wait").await.exits(5);
+    refused.says("project is being removed").says("`pinacle-tui rm project` waits");
+    let (out, err) = (Written::default(), Written::default());
+    let surroundings = world.surroundings(Box::new(out.clone()), err.clone());
+    let words = ["pinacle-tui", "up", "-d"].map(std::ffi::OsString::from);
+    let running = tokio::spawn(pinacle_tui::run(words, surroundings));
+    eventually("it waits", || err.text().contains("waiting for the end of that")).await;
+    assert!(world.fake.state().created.is_empty());
+    world.fake.state().pods.clear();
+    world.fake.finish(OperationStatus::Succeeded);
+    assert_eq!(running.await.expect("no panic"), 0, "{}", err.text());
+    assert!(err.text().contains("project created"), "{}", err.text());
 }
 
 #[tokio::test]

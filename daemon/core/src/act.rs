@@ -21,7 +21,8 @@ impl State {
         let Some(pod) = self.pods.get(id) else { return Err(no_such_pod(id)) };
         if pod.record.desired == Desired::Gone && action != Action::Delete {
             let message = format!("pod `{}` is being deleted", pod.record.slug);
-            return Err(ApiError::new(ErrorKind::WrongPhase, message));
+            let hint = "make another when it is gone; `pinacle-tui rm` waits for that";
+            return Err(ApiError::new(ErrorKind::WrongPhase, message).hint(hint));
         }
         let operation = match action {
             Action::Start => self.start(now, request, id)?,

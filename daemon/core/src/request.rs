@@ -136,9 +136,7 @@ impl State {
         let free = |slug: &Slug| self.holder_of(slug).is_none();
         let Some(holder) = self.holder_of(&slug) else { return Ok(slug) };
         if choice == SlugChoice::Explicit {
-            let message = format!("the slug `{slug}` is taken by pod {holder}");
-            return Err(ApiError::new(ErrorKind::Conflict, message)
-                .hint("choose another `slug:` in the spec, or delete that pod"));
+            return Err(self.slug_taken(&slug, holder));
         }
         let base: String = slug.as_str().chars().take(35).collect();
         let base = base.trim_end_matches('-');
@@ -146,6 +144,20 @@ impl State {
         candidates.find(free).ok_or_else(|| {
             ApiError::new(ErrorKind::Exhausted, format!("no free slug like `{base}` is left"))
         })
+    }
+
+    fn slug_taken(&self, slug: &Slug, holder: &PodId) -> ApiError {
+        let record = self.pods.get(holder).map(|pod| &pod.record);
+        if let Some(record) = record.filter(|record| record.desired == Desired::Gone) {
+            let message = format!("the slug `{slug}` is that of a pod that is still being deleted");
+            return ApiError::new(ErrorKind::Conflict, message).hint(format!(
+                "ask again when it is gone: `pinacle-tui rm {}` waits for that; \
+                 or choose another `slug:` in the spec",
+                record.slug
+            ));
+        }
+        ApiError::new(ErrorKind::Conflict, format!("the slug `{slug}` is taken by pod {holder}"))
+            .hint("choose another `slug:` in the spec, or delete that pod")
     }
 
     /// Returns the pod that is found by this name: its slug, or its id.

@@ -8,7 +8,7 @@ mod model;
 use model::specs;
 use model::world::{Ending, World};
 use pinacle_core::engine::{ContainerState, FailureClass};
-use pinacle_core::event::{Action, LossConsent, Request};
+use pinacle_core::event::{Action, LossConsent, Request, SlugChoice};
 use pinacle_core::settings::Settings;
 use pinacle_protocol::{HostId, OwnerId, PodId, RequestId};
 use std::path::Path;
@@ -41,7 +41,10 @@ fn command(world: &mut World, line: &str) -> Result<(), String> {
         ["create", name, spec, ref more @ ..] => {
             let id = request_id(world, more);
             let source = more.contains(&"with-source");
-            let request = specs::create(id.clone(), &local(), name, specs::text(spec), source);
+            let mut request = specs::create(id.clone(), &local(), name, specs::text(spec), source);
+            if let (Request::Create(create), true) = (&mut request, more.contains(&"explicit")) {
+                create.slug_choice = SlugChoice::Explicit;
+            }
             world.ask(id, request)
         }
         [action @ ("start" | "stop" | "restart" | "delete"), name, ref more @ ..] => {

@@ -31,7 +31,13 @@ pub async fn run(session: &mut Session, args: UpArgs) -> Result<(), Failure> {
     let isolation = args.isolation.map(Isolation::from);
     let dir = spec.file.dir.clone().unwrap_or_else(|| session.cwd.clone());
     let name = spec.name(&args);
-    let existing = look(session, &client, &dir, name.as_deref()).await?;
+    let existing = match look(session, &client, &dir, name.as_deref()).await? {
+        Some(pod) if pod.phase == PodPhase::Terminating => {
+            wait_for_the_end(session, &client, &pod).await?;
+            look(session, &client, &dir, name.as_deref()).await?
+        }
+        existing => existing,
+    };
     if let Some(pod) = &existing {
         take_over(session, &args, pod, &dir).await?;
     }
@@ -60,6 +66,24 @@ async fn look(
 ) -> Result<Option<PodView>, Failure> {
     let pods = client.inventory().await?.pods;
     Ok(locate::in_directory(session, &pods, dir, name).cloned())
+}
+
+/// Waits until a pod is gone that is being removed: there is nothing to have running of it.
+async fn wait_for_the_end(
+    session: &mut Session,
+    client: &Client,
+    pod: &PodView,
+) -> Result<(), Failure> {
+    let slug = pod.slug.as_str();
+    let Some(operation) = pod.operation.as_ref().filter(|_| !session.global.no_wait) else {
+        let text = format!("{slug} is being removed");
+        return Err(ApiError::new(ErrorKind::WrongPhase, text)
+            .hint(format!("ask again when it is gone: `pinacle-tui rm {slug}` waits for that"))
+            .into());
+    };
+    session.console.remark(&format!("{slug} is being removed; waiting for the end of that"));
+    let view = watch::operation(session, client, slug, &operation.id).await?;
+    lifecycle::failure_of(&view, slug).map_or(Ok(()), |error| Err(error.into()))
 }
 
 /// Makes the pod; takes the one that another `up` has made meanwhile, if there is one.
