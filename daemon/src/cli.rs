@@ -5,7 +5,7 @@ use crate::clock::Clock;
 use crate::engine::Engine;
 use crate::engine::docker::{CaBundle, DockerEngine, DockerSettings};
 use crate::journal::{Journal, JournalLimits};
-use crate::settings::Settings;
+use crate::settings::{Settings, SettingsError};
 use crate::store::{self, StoreError};
 use crate::{Deps, rpc};
 use anyhow::Context;
@@ -14,6 +14,7 @@ use pinacle_core::record::Record;
 use pinacle_protocol::paths::Paths;
 use pinacle_protocol::{HostId, OwnerId};
 use std::collections::BTreeMap;
+use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -48,6 +49,7 @@ const FILES: u64 = 8 * 1024;
 /// Runs `pinacled` with this process's arguments and environment.
 pub fn main() -> ExitCode {
     let args = Args::parse();
+    let told = if args.check || std::io::stderr().is_terminal() { Told::People } else { Told::Log };
     let filter = tracing_subscriber::EnvFilter::try_from_env("PINACLE_LOG")
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info,tarpc=off"));
     tracing_subscriber::fmt()
@@ -61,7 +63,9 @@ pub fn main() -> ExitCode {
     let runtime =
         match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
             Ok(runtime) => runtime,
-            Err(error) => return fail(&anyhow::Error::new(error).context("cannot start")),
+            Err(error) => {
+                return fail(&anyhow::Error::new(error).context("cannot start"), told);
+            }
         };
     allow_files();
     let result = runtime.block_on(serve(args));
@@ -74,7 +78,7 @@ pub fn main() -> ExitCode {
                 tracing::info!("{error:#}");
                 ExitCode::from(ALREADY_RUNNING)
             }
-            _ => fail(&error),
+            _ => fail(&error, told),
         },
     }
 }
@@ -93,8 +97,27 @@ fn allow_files() {
     }
 }
 
-fn fail(error: &anyhow::Error) -> ExitCode {
-    tracing::error!("{error:#}");
+/// Who reads why the daemon ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Told {
+    /// Somebody at a terminal, or a client that asked with `--check`, which takes these lines
+    /// apart by their beginnings.
+    People,
+    /// A log, a line for each thing that happened.
+    Log,
+}
+
+fn fail(error: &anyhow::Error, told: Told) -> ExitCode {
+    let hint = error.downcast_ref::<SettingsError>().map(SettingsError::hint);
+    if told == Told::Log {
+        tracing::error!("{error:#}{}", hint.map(|hint| format!("; {hint}")).unwrap_or_default());
+        return ExitCode::FAILURE;
+    }
+    let mut text = format!("error: {error}\n");
+    error.chain().skip(1).for_each(|cause| text.push_str(&format!("  because {cause}\n")));
+    hint.into_iter().for_each(|hint| text.push_str(&format!("hint: {hint}\n")));
+    // Whom else could it be told?
+    std::io::stderr().write_all(text.as_bytes()).unwrap_or_default();
     ExitCode::FAILURE
 }
 

@@ -1,7 +1,7 @@
 //! The daemon on demand, and what stands in its way.
 
 use crate::PROGRAMS;
-use pinacle_tests::daemon::Daemon;
+use pinacle_tests::daemon::{Daemon, Ran};
 use pinacle_tests::wait::eventually;
 use std::collections::BTreeSet;
 
@@ -90,9 +90,55 @@ fn a_stale_socket_is_replaced_and_another_file_is_not() {
 }
 
 #[test]
-fn a_wrong_settings_file_is_named() {
+fn a_wrong_settings_file_is_named_with_line_key_and_next_step() {
     let daemon = Daemon::prepare(PROGRAMS, "prots = 1\n");
-    let ran = daemon.run(&["ls"]);
-    assert_eq!(ran.code, 10, "{ran:#?}");
-    assert!(ran.stderr.contains("config.toml") && ran.stderr.contains("prots"), "{ran:#?}");
+    let config = daemon.state().join("config.toml");
+    let place = format!("{}:6: `network.prots`: unknown field", config.display());
+    for args in [&["ls"][..], &["daemon", "start"], &["daemon", "restart"]] {
+        let ran = daemon.run(args);
+        assert_ne!(ran.code, 0, "{ran:#?}");
+        assert!(ran.stderr.contains(&format!("  because {place}")), "{ran:#?}");
+        assert!(ran.stderr.contains("hint: mend that line"), "{ran:#?}");
+        assert!(!ran.stderr.contains("ERROR"), "no line of a log: {ran:#?}");
+    }
+    let error = daemon.run(&["ls", "--json"]).error();
+    assert_eq!(error["kind"], "daemon_unreachable", "{error:#}");
+    assert!(error["hint"].as_str().is_some_and(|hint| hint.contains("--check")), "{error:#}");
+
+    let ran = checked(&daemon, &[]);
+    assert_eq!(ran.code, 1, "{ran:#?}");
+    assert!(ran.stderr.starts_with(&format!("error: {place}")), "{ran:#?}");
+    assert!(ran.stderr.contains("\nhint: mend that line"), "{ran:#?}");
+}
+
+#[test]
+fn a_check_refuses_what_cannot_work() {
+    let daemon = Daemon::prepare(PROGRAMS, "");
+    assert_eq!(checked(&daemon, &[]).code, 0);
+    let long = format!("/{}", "s".repeat(200));
+    for (option, code, words) in
+        [("", 2, "a value is required"), ("p.sock", 1, "absolute path"), (&long, 1, "allows")]
+    {
+        let ran = checked(&daemon, &["--socket", option]);
+        assert!(ran.code == code && ran.stderr.contains(words), "{ran:#?}");
+    }
+    let pool = "[network]\npool = \"127.0.0.0/8\"\n";
+    let socket = "[engine]\nsocket = \"docker.sock\"\n";
+    for (text, words) in [(pool, "loopback"), (socket, "begins with `/`")] {
+        std::fs::write(daemon.state().join("config.toml"), text).expect("written");
+        let ran = checked(&daemon, &[]);
+        assert!(ran.code == 1 && ran.stderr.contains("config.toml:2: "), "{ran:#?}");
+        assert!(ran.stderr.contains(words), "{ran:#?}");
+    }
+}
+
+fn checked(daemon: &Daemon, options: &[&str]) -> Ran {
+    let output = std::process::Command::new(PROGRAMS.daemon)
+        .arg("--check")
+        .arg("--state-dir")
+        .arg(daemon.state())
+        .args(options)
+        .output()
+        .expect("it runs");
+    Ran::from(output)
 }

@@ -72,7 +72,7 @@ pub async fn start(env: &Environment, paths: &Paths) -> Result<Client, ApiError>
         }
         let over = ended.is_some_and(|at| at.elapsed() >= OTHER_LIMIT);
         if over || began.elapsed() >= START_LIMIT {
-            return Err(not_started(paths, &mut child, log_start));
+            return Err(not_started(env, paths, &mut child, log_start));
         }
         tokio::time::sleep(pause).await;
         pause = (pause * 2).min(Duration::from_millis(200));
@@ -86,29 +86,59 @@ pub async fn start(env: &Environment, paths: &Paths) -> Result<Client, ApiError>
 ///
 /// `invalid_request` with the daemon's words; as [`program`].
 pub async fn check(session: &Session) -> Result<(), ApiError> {
-    let program = program(&session.env)?;
-    let output = command(&session.env, &session.paths, &program)
-        .arg("--check")
-        .stdin(Stdio::null())
-        .output();
+    let Some(said) = complaint(&session.env, &session.paths)? else { return Ok(()) };
+    let text = match Client::connect(&session.paths.socket).await {
+        Err(ConnectFailure::Absent(_)) => "the daemon does not run, and would not start",
+        _ => "the daemon would not start again, so the one that runs is left alone",
+    };
+    let error = ApiError::new(ErrorKind::InvalidRequest, text)
+        .hint("mend what is said above and repeat this");
+    Err(said.explain(error))
+}
+
+/// What a daemon says before it ends.
+#[derive(Debug, Default)]
+struct Said {
+    causes: Vec<String>,
+    hint: Option<String>,
+}
+
+impl Said {
+    /// Takes `pinacled`'s words apart. Those of another program, or a log, are causes.
+    fn read(text: &str) -> Self {
+        let mut said = Self::default();
+        for line in text.lines().map(plain_line) {
+            let line = line.trim();
+            if let Some(hint) = line.strip_prefix("hint: ") {
+                said.hint = Some(hint.to_owned());
+            } else if !line.is_empty() {
+                let cause = line.strip_prefix("error: ").or(line.strip_prefix("because "));
+                said.causes.push(cause.unwrap_or(line).to_owned());
+            }
+        }
+        said
+    }
+
+    fn explain(self, mut error: ApiError) -> ApiError {
+        error.causes.extend(self.causes);
+        if let Some(hint) = self.hint {
+            error.hint = Some(hint);
+        }
+        error
+    }
+}
+
+/// Asks the installed daemon what is wrong with its settings; `None` when nothing is.
+fn complaint(env: &Environment, paths: &Paths) -> Result<Option<Said>, ApiError> {
+    let program = program(env)?;
+    let output = command(env, paths, &program).arg("--check").stdin(Stdio::null()).output();
     let output = output.map_err(|e| {
         unreachable(format!("{} cannot be started", program.display())).cause(e.to_string())
     })?;
     let said = String::from_utf8_lossy(&output.stderr);
     // An older build knows no such option, and says so in its own words.
-    if output.status.success() || said.contains("--check") {
-        return Ok(());
-    }
-    let text = match Client::connect(&session.paths.socket).await {
-        Err(ConnectFailure::Absent(_)) => "the daemon does not run, and would not start",
-        _ => "the daemon would not start again, so the one that runs is left alone",
-    };
-    let mut error = ApiError::new(ErrorKind::InvalidRequest, text)
-        .hint("mend what is said above and repeat this");
-    for line in said.lines().map(plain_line).filter(|line| !line.is_empty()) {
-        error = error.cause(line);
-    }
-    Err(error)
+    let is_right = output.status.success() || said.contains("--check'");
+    Ok((!is_right).then(|| Said::read(&said)))
 }
 
 /// Finds the daemon's executable.
@@ -170,13 +200,21 @@ fn command(env: &Environment, paths: &Paths, program: &Path) -> Command {
     command
 }
 
-fn not_started(paths: &Paths, child: &mut Child, log_start: u64) -> ApiError {
+fn not_started(env: &Environment, paths: &Paths, child: &mut Child, log_start: u64) -> ApiError {
     let log = paths.log_file();
+    let hint = format!("its log is {}", log.display());
     let text = match child.try_wait() {
-        Ok(Some(status)) => format!("the daemon did not start: it ended with {status}"),
+        Ok(Some(status)) => {
+            let text = format!("the daemon did not start: it ended with {status}");
+            // Settings are what people write, so what is wrong with them is asked for.
+            if let Ok(Some(said)) = complaint(env, paths) {
+                return said.explain(unreachable(text).hint(hint));
+            }
+            text
+        }
         _ => format!("the daemon does not listen after {} s", START_LIMIT.as_secs()),
     };
-    let mut error = unreachable(text).hint(format!("its log is {}", log.display()));
+    let mut error = unreachable(text).hint(hint);
     for line in last_lines(&log, log_start).unwrap_or_default() {
         error = error.cause(line);
     }

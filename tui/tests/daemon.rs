@@ -55,6 +55,19 @@ async fn a_missing_daemon_is_explained() {
 }
 
 #[tokio::test]
+async fn settings_that_keep_it_from_starting_are_said_instead_of_the_log() {
+    let mut world = World::without_daemon();
+    let words = "[ \"$5\" = --check ] && printf 'error: c.toml:2: `a`: no\\n  because x\\nhint: mend it\\n' >&2 \
+                 || echo '2026-01-01T00:00:00Z ERROR pinacled: c.toml is wrong' >&2; exit 1";
+    let failing = world.script("failing", words);
+    world.set_env("PINACLED", failing);
+    let outcome = world.run("ls --json").await.exits(10);
+    let error: serde_json::Value = serde_json::from_str(&outcome.err).expect("JSON");
+    let causes = serde_json::json!(["c.toml:2: `a`: no", "x"]);
+    assert_eq!((&error["error"]["causes"], &error["error"]["hint"]), (&causes, &"mend it".into()));
+}
+
+#[tokio::test]
 async fn a_daemon_is_started_when_none_runs() {
     let mut world = World::without_daemon();
     let marker = world.dir.path().join("started");
