@@ -10,15 +10,27 @@ use std::process::ExitStatus;
 use std::time::Duration;
 use tokio::process::Child;
 
+/// What to do without a terminal.
+const HINT: &str = "take the spec with `pinacle-tui config show POD > FILE` and bring it back with \
+                    `pinacle-tui config apply POD --file FILE --yes`; or set EDITOR to a program \
+                    that changes the file it is given by itself";
+
 /// How long an editor that is told to end may take for its last words.
 const LAST_WORDS: Duration = Duration::from_secs(2);
+
+/// Editors that nobody can use without a terminal: most set `EDITOR` to one of these once and
+/// for all, so one that is named need not be meant for a script.
+const ON_TERMINAL: [&str; 15] = [
+    "ex", "helix", "hx", "jed", "joe", "kak", "mcedit", "micro", "nano", "ne", "nvim", "pico",
+    "vi", "view", "vim",
+];
 
 /// Has a file edited and waits until that is over. Ctrl-C is the editor's meanwhile. Once
 /// `ends` is, the editor is told to end as well, and made to when it does not.
 ///
 /// # Errors
 ///
-/// `invalid_request` when there is no editor, `cancelled` when it says that it failed or
+/// `invalid_request` when there is no editor, or no terminal for it; `cancelled` when it says that it failed or
 /// had to end.
 pub async fn open(
     session: &Session,
@@ -42,6 +54,11 @@ pub async fn open(
             .hint("set EDITOR to one that is installed")
             .into());
     };
+    let terminals = session.console.terminals;
+    if !(terminals.stdin && terminals.stdout) && is_on_terminal(&program) {
+        let text = format!("the editor {} needs a terminal, and there is none", program.display());
+        return Err(ApiError::new(ErrorKind::InvalidRequest, text).hint(HINT).into());
+    }
     let mut child = session.child(&program);
     child.args(&words[1..]).arg(file);
     let lent = session.interrupt.lend();
@@ -58,6 +75,16 @@ pub async fn open(
     }
     let text = format!("the editor {} ended with {status}", program.display());
     Err(ApiError::new(ErrorKind::Cancelled, text).into())
+}
+
+/// Returns whether a program, or what it is a link to, draws on the terminal.
+fn is_on_terminal(program: &Path) -> bool {
+    let is_one = |path: &Path| {
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        // Debian's `vim.basic` and the like.
+        ON_TERMINAL.contains(&name) || name.starts_with("vim.")
+    };
+    is_one(program) || program.canonicalize().is_ok_and(|path| is_one(&path))
 }
 
 /// Ends an editor with all that it runs: a wrapper may not hand the signal on.

@@ -3,6 +3,7 @@
 use crate::support::fake::Ending;
 use crate::support::{ASKABLE, World, Written, eventually, views};
 use pinacle_protocol::*;
+use pinacle_tui::output::Terminals;
 use std::ffi::OsString;
 
 #[tokio::test]
@@ -255,6 +256,33 @@ async fn config_edit_keeps_the_text_whatever_goes_wrong() {
     world.input = b"y\ny\n".to_vec();
     world.run("config edit web").await.exits(0).says("there is no key teir");
     assert_eq!(edits(&world), 1);
+}
+
+#[tokio::test]
+async fn config_edit_starts_no_editor_that_needs_a_terminal_without_one() {
+    let mut world = World::new();
+    world.fake.add("web", PodPhase::Running);
+    let started = world.dir.path().join("started");
+    let vi = world.script("vi", &format!(": > {}", started.display()));
+    let bin = world.dir.path().join("bin");
+    std::os::unix::fs::symlink(vi, bin.join("editor")).expect("a link");
+    world.set_env("PATH", &bin);
+    for editor in [None, Some("vi".into()), Some(bin.join("editor").display().to_string())] {
+        world.set_env("EDITOR", editor.unwrap_or_default());
+        for line in ["config edit web --json --yes", "config edit web"] {
+            let outcome = world.run(line).await.exits(3).says("needs a terminal");
+            outcome.says("config show POD").says("config apply POD --file FILE");
+        }
+        world.terminals.stdin = true;
+        world.run("config edit web").await.exits(3).says("needs a terminal");
+        world.terminals.stdin = false;
+    }
+    assert!(!started.exists(), "an editor was started");
+    assert_eq!(edits(&world), 0, "nothing was left behind");
+    world.terminals = Terminals { stdin: true, stdout: true, stderr: true };
+    world.set_env("EDITOR", "");
+    world.run("config edit web").await.exits(0).says("nothing was changed");
+    assert!(started.exists());
 }
 
 #[tokio::test]
