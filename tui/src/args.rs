@@ -37,20 +37,20 @@ Exit codes:
 
 const JSON_HELP: &str = "\
 JSON (types as protocol/README.md describes them; fields are only ever added):
-  ls                          one PodView a line
+  ls                          Pod, one a line
   show                        PodDetail
   up create start stop restart rm adopt, config apply and edit
                               {pod, slug, outcome, url, operation}, one a line for each pod
-  op                          OperationView
-  logs, events                JournalRecord, EventRecord, one a line; {type: gap, missed}
-                              where some are gone
-  url, open                   {pod, name, port, url}
+  op                          Operation
+  logs, events                Record, Event, one a line; {type: gap, missed} where some are gone
+  url, open                   {pod, name, port, url, seconds}
   config show                 {pod, revision, spec_text, effective_spec}
   config check, config plan   ConfigReport, ConfigPlan
   doctor                      HostReport
-  daemon status               {running, socket} and the fields of ServerInfo
-  version                     {version, protocol, daemon}
-  every error                 {error: ApiError} on standard error";
+  daemon start restart status {running, socket} and the members of ServerInfo
+  daemon install              {file}
+  version                     {version, protocol, daemon: ServerInfo}
+  every error                 {error: Error} on standard error";
 
 /// Development pods in gVisor sandboxes.
 #[derive(Debug, Parser)]

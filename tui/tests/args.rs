@@ -105,3 +105,56 @@ async fn a_socket_path_that_is_too_long_is_explained() {
     let long = format!("/{}", "s".repeat(120));
     world.run_words(&["ls", "--socket", &long]).await.exits(3).says("bytes");
 }
+
+/// Returns what `--help` says of a command's JSON: its commands, and what a line of it is.
+fn json_help() -> Vec<(String, String)> {
+    let help = Cli::command().render_long_help().to_string();
+    let (_, json) = help.split_once("JSON (types").expect("a section");
+    let mut rows: Vec<(String, String)> = Vec::new();
+    let mut pending = String::new();
+    for line in json.lines().skip(1).filter(|line| !line.trim().is_empty()) {
+        let (commands, form) = line.split_at_checked(30).unwrap_or((line, ""));
+        match (commands.trim(), form.trim()) {
+            ("", form) if pending.is_empty() => {
+                rows.last_mut().expect("a row before").1.push_str(&format!(" {form}"));
+            }
+            ("", form) => rows.push((std::mem::take(&mut pending), form.to_owned())),
+            (_, _) if line.contains("config apply and edit") => pending = line.trim().to_owned(),
+            (commands, form) => rows.push((commands.to_owned(), form.to_owned())),
+        }
+    }
+    rows
+}
+
+#[test]
+fn the_types_in_the_help_are_those_of_the_protocol() {
+    let protocol = include_str!("../../protocol/README.md");
+    let of_types = protocol.split_once("\n## Types").expect("types").1;
+    let (_, of_commands) = protocol.split_once("\n## `pinacle-tui --json`").expect("commands");
+    let words = |text: &str| -> Vec<String> {
+        text.split(|c: char| !c.is_ascii_alphanumeric()).map(str::to_owned).collect()
+    };
+    let is_type = |word: &str| {
+        word == "Error" || of_types.lines().any(|line| line.starts_with(&format!("| {word} |")))
+    };
+    let types = |text: &str| -> Vec<String> {
+        words(text).into_iter().filter(|word| is_type(word)).collect()
+    };
+    let rows = json_help();
+    assert!(rows.len() > 10, "{rows:?}");
+    for (commands, form) in rows {
+        for word in words(&form).iter().filter(|w| w.starts_with(|c: char| c.is_ascii_uppercase()))
+        {
+            assert!(is_type(word), "{word} of {commands} is no type of the protocol");
+        }
+        // `logs, events` are two rows there, and each of these has a type of its own.
+        let fitting = of_commands.lines().filter(|line| {
+            let names = line.split('|').nth(1).unwrap_or_default();
+            words(names).iter().any(|name| !name.is_empty() && words(&commands).contains(name))
+        });
+        let there: Vec<String> = fitting.flat_map(types).collect();
+        for word in types(&form).iter().filter(|_| commands != "every error") {
+            assert!(there.contains(word), "{word} is not what a line of {commands} is there");
+        }
+    }
+}

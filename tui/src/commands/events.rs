@@ -1,5 +1,5 @@
 //! `events`: what happens to pods, hosts and operations. With `--json` one
-//! `EventRecord` a line, and `{"type":"gap","missed":N}` where some are gone.
+//! `Event` of the protocol's README a line, and `{"type":"gap","missed":N}` where some are gone.
 
 use crate::args::EventsArgs;
 use crate::failure::Failure;

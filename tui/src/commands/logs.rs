@@ -1,4 +1,4 @@
-//! `logs`: what was run for a pod. With `--json` one `JournalRecord` a line,
+//! `logs`: what was run for a pod. With `--json` one `Record` a line,
 //! and `{"type":"gap","missed":N}` where records are gone.
 
 use crate::args::LogsArgs;

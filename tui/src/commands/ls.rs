@@ -1,4 +1,4 @@
-//! `ls`: the list of pods. With `--json` one `PodView` a line.
+//! `ls`: the list of pods. With `--json` one `Pod` a line.
 
 use crate::failure::Failure;
 use crate::output::{table, time};

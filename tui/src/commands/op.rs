@@ -1,4 +1,4 @@
-//! `op`: shows an operation. With `--json` an `OperationView`.
+//! `op`: shows an operation. With `--json` an `Operation`.
 
 use crate::args::OpArgs;
 use crate::failure::Failure;
