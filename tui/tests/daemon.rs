@@ -90,6 +90,25 @@ async fn a_daemon_is_started_when_none_runs() {
 }
 
 #[tokio::test]
+async fn a_quiet_start_and_restart_say_nothing() {
+    let mut world = World::new();
+    let quiet = world.run("daemon start -q").await.exits(0);
+    assert_eq!((quiet.out.as_str(), quiet.err.as_str()), ("", ""));
+    assert!(world.run("daemon start -q --json").await.ok().contains("\"pid\":4711"));
+    assert!(world.run("daemon status -q").await.ok().contains("runs as process 4711"));
+    let program =
+        world.script("pinacled", "case \"$*\" in *--check*) exit 0 ;; esac; exec sleep 5");
+    world.set_env("PINACLED", program);
+    let (restarted, ()) = tokio::join!(world.run("daemon restart -q"), async {
+        crate::support::eventually("it is stopped", || !world.socket().exists()).await;
+        let listener = tokio::net::UnixListener::bind(world.socket()).expect("a socket");
+        tokio::spawn(crate::support::wire::serve(listener, world.fake.clone()));
+    });
+    let restarted = restarted.exits(0);
+    assert_eq!((restarted.out.as_str(), restarted.err.as_str()), ("", ""));
+}
+
+#[tokio::test]
 async fn another_version_is_refused_with_the_way_out() {
     let mut world = World::new();
     world.fake.state().protocol = PROTOCOL_VERSION + 1;

@@ -13,7 +13,7 @@ use crate::session::Session;
 pub async fn run(session: &mut Session) -> Result<(), Failure> {
     replace(session).await?;
     let server = autostart::connect(session).await?.server_info().await?;
-    status::print(session, server)
+    status::print_started(session, server)
 }
 
 /// Ends whatever daemon listens and starts the installed one, unless a service

@@ -21,5 +21,5 @@ pub async fn run(session: &mut Session) -> Result<(), Failure> {
         Err(ConnectFailure::Other(error)) => return Err(error.into()),
     };
     let server = client.server_info().await?;
-    status::print(session, server)
+    status::print_started(session, server)
 }

@@ -4,7 +4,7 @@
 
 use crate::client::{Client, ConnectFailure};
 use crate::failure::Failure;
-use crate::output::time;
+use crate::output::{Verbosity, time};
 use crate::session::Session;
 use pinacle_protocol::{ErrorKind, ServerInfo};
 use serde::Serialize;
@@ -40,6 +40,18 @@ pub async fn run(session: &mut Session) -> Result<(), Failure> {
             Err(Failure::Exit(ErrorKind::DaemonUnreachable.exit_code()))
         }
     }
+}
+
+/// Prints what runs after it was started: a remark unless it is asked for as JSON.
+///
+/// # Errors
+///
+/// As [`print`].
+pub fn print_started(session: &mut Session, server: ServerInfo) -> Result<(), Failure> {
+    if session.console.verbosity == Verbosity::Quiet && !session.console.is_json() {
+        return Ok(());
+    }
+    print(session, server)
 }
 
 /// Prints what runs.
