@@ -51,7 +51,7 @@ const ONE_REQUEST: [&str; 7] = [
     "config_apply",
 ];
 
-/// Longest id in the plain form that is text, in bytes; it comes back with the answer.
+/// Longest id in the plain form, in bytes; it comes back with the answer.
 const MAX_ID: usize = 128;
 /// Longest explanation taken over from the JSON reader, in characters: it may quote
 /// what was sent.
@@ -88,7 +88,37 @@ pub(super) enum Caller {
     /// In the library's form, by this number.
     Library(u64),
     /// In the plain form, by whatever was given as id.
-    Plain(Value),
+    Plain(Id),
+}
+
+/// An id of the plain form, as the JSON that stood there: read and written again, a number
+/// of many digits would be another one.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Id(String);
+
+impl From<Value> for Id {
+    fn from(value: Value) -> Self {
+        Self(value.to_string())
+    }
+}
+
+impl Id {
+    /// Takes the id of a line; `None` when it may be none.
+    fn of(line: &[u8], value: Value) -> Option<Self> {
+        match &value {
+            Value::Array(_) | Value::Object(_) => None,
+            Value::String(text) if text.len() > MAX_ID => None,
+            Value::Number(_) => {
+                // The text of another member would come of a key that is written in escapes,
+                // or there twice.
+                let text = super::recover::number_text(line)
+                    .filter(|text| serde_json::from_str::<Value>(text).is_ok_and(|v| v == value));
+                let text = text.map_or_else(|| value.to_string(), str::to_owned);
+                (text.len() <= MAX_ID).then_some(Self(text))
+            }
+            _ => Some(value.into()),
+        }
+    }
 }
 
 /// A line that cannot be carried out.
@@ -108,14 +138,14 @@ impl Refused {
 
 impl Caller {
     /// The one whose id is not known.
-    pub(super) const fn unknown() -> Self {
-        Self::Plain(Value::Null)
+    pub(super) fn unknown() -> Self {
+        Self::Plain(Id::from(Value::Null))
     }
 
     /// Returns the line that answers with an error which is not the call's own.
     pub(super) fn refusal(&self, error: &ApiError) -> String {
         match self {
-            Self::Plain(id) => json!({ "id": id, "error": error }).to_string(),
+            Self::Plain(Id(id)) => format!("{{\"id\":{id},\"error\":{}}}", json!(error)),
             Self::Library(id) => {
                 let hint = error.hint.as_ref().map(|hint| format!(" ({hint})"));
                 let detail = error.chain() + &hint.unwrap_or_default();
@@ -146,12 +176,13 @@ impl Caller {
 
 /// `{"Pod":{"Ok":…}}` becomes `{"id":1,"ok":…}`. Done on the text, so that a long
 /// answer keeps its fields' order and is not built up a second time.
-fn plain_answer(id: &Value, text: &str) -> String {
+fn plain_answer(id: &Id, text: &str) -> String {
     let inner = text.split_once(":{\"").and_then(|(_, rest)| rest.strip_suffix("}}"));
     let found = inner.and_then(|inner| inner.split_once("\":"));
+    let Id(shown) = id;
     match found {
-        Some(("Ok", result)) => format!("{{\"id\":{id},\"ok\":{result}}}"),
-        Some(("Err", error)) => format!("{{\"id\":{id},\"error\":{error}}}"),
+        Some(("Ok", result)) => format!("{{\"id\":{shown},\"ok\":{result}}}"),
+        Some(("Err", error)) => format!("{{\"id\":{shown},\"error\":{error}}}"),
         _ => {
             let error = ApiError::new(ErrorKind::Internal, "the answer has no known form");
             Caller::Plain(id.clone()).refusal(&error)
@@ -222,39 +253,35 @@ pub(super) fn parse(line: &[u8]) -> Result<Incoming, Refused> {
         let error = invalid(format!("not a line of JSON: {}", detail(&error)));
         Refused::new(super::recover::caller(line), error)
     })?;
-    let Value::Object(mut line) = value else {
+    let Value::Object(mut members) = value else {
         let error = invalid("a line must be a JSON object").hint(EXAMPLE);
         return Err(Refused::new(Caller::unknown(), error));
     };
-    if line.contains_key("call") {
-        return plain(line).map(|call| Incoming::Call(Box::new(call)));
+    if members.contains_key("call") {
+        return plain(line, members).map(|call| Incoming::Call(Box::new(call)));
     }
-    if let Some(request) = line.remove("Request") {
+    if let Some(request) = members.remove("Request") {
         return library(request).map(|call| Incoming::Call(Box::new(call)));
     }
-    if let Some(id) = line.get("Cancel").and_then(|c| c.get("request_id")?.as_u64()) {
+    if let Some(id) = members.get("Cancel").and_then(|c| c.get("request_id")?.as_u64()) {
         return Ok(Incoming::Cancel { id });
     }
-    let caller = plain_id(line.remove("id")).unwrap_or(Caller::unknown());
+    let caller = plain_id(line, members.remove("id")).unwrap_or(Caller::unknown());
     Err(Refused::new(caller, invalid("the line has no `call`").hint(EXAMPLE)))
 }
 
 const EXAMPLE: &str = "for example {\"id\":1,\"call\":\"server_info\"}; see protocol/README.md";
 
-fn plain_id(id: Option<Value>) -> Option<Caller> {
-    match id.unwrap_or_default() {
-        Value::String(text) if text.len() > MAX_ID => None,
-        Value::Array(_) | Value::Object(_) => None,
-        id => Some(Caller::Plain(id)),
-    }
+fn plain_id(line: &[u8], id: Option<Value>) -> Option<Caller> {
+    Id::of(line, id.unwrap_or_default()).map(Caller::Plain)
 }
 
-fn plain(mut line: Map<String, Value>) -> Result<Call, Refused> {
-    let Some(caller) = plain_id(line.remove("id")) else {
+fn plain(line: &[u8], mut members: Map<String, Value>) -> Result<Call, Refused> {
+    let Some(caller) = plain_id(line, members.remove("id")) else {
         let message = format!("`id` must be a number or a text of at most {MAX_ID} bytes");
         return Err(Refused::new(Caller::unknown(), invalid(message)));
     };
-    let (request, timeout) = match plain_request(line) {
+    let (request, timeout) = match plain_request(members) {
         Ok(understood) => understood,
         Err(error) => return Err(Refused::new(caller, error)),
     };
@@ -378,6 +405,10 @@ mod tests {
         (caller, error.chain())
     }
 
+    fn plain(id: impl Into<Value>) -> Caller {
+        Caller::Plain(id.into().into())
+    }
+
     #[test]
     fn the_calls_are_those_of_the_service() {
         let error = serde_json::from_str::<PinacleRequest>("{\"Nope\":{}}").expect_err("no call");
@@ -402,8 +433,43 @@ mod tests {
             assert!(
                 matches!(call.request, PinacleRequest::PodStop { request } if request.pod.0 == "blog")
             );
-            assert_eq!(call.caller, Caller::Plain(json!("a")));
+            assert_eq!(call.caller, plain("a"));
         }
+    }
+
+    #[test]
+    fn an_id_comes_back_as_it_was_sent() {
+        let long = "9".repeat(MAX_ID);
+        for id in [
+            "123456789012345678901234567890",
+            "-0",
+            "0.30000000000000004",
+            "1.50",
+            "1E+3",
+            "18446744073709551615",
+            "\"a\\\"b\"",
+            "null",
+            "true",
+            &long,
+        ] {
+            let answered = format!("{{\"id\":{id},\"error\":");
+            for line in [
+                format!("{{\"id\":{id},\"call\":\"nope\"}}"),
+                format!(" {{ \"args\" : {{\"id\":1}}, \"call\":\"nope\", \"id\" :  {id} }}"),
+            ] {
+                let (caller, _) = refused(&line);
+                let told = caller.refusal(&invalid("x"));
+                assert!(told.starts_with(&answered), "{line}: {told}");
+                assert!(serde_json::from_str::<Value>(&told).is_ok(), "{told}");
+            }
+        }
+        // A key that is found only once it was read gives what was read.
+        for line in [r#"{"\u0069d":7,"call":"nope"}"#, r#"{"id":1,"id":7,"call":"nope"}"#] {
+            assert_eq!(refused(line).0, plain(7), "{line}");
+        }
+        let (caller, text) = refused(&format!("{{\"id\":1{long},\"call\":\"pod\"}}"));
+        assert_eq!(caller, Caller::unknown());
+        assert!(text.contains("at most 128 bytes"), "{text}");
     }
 
     #[test]
@@ -433,15 +499,15 @@ mod tests {
     #[test]
     fn what_is_no_call_is_refused_by_its_id() {
         let cases = [
-            (r#"{"id":7,"call":"nope"}"#, Caller::Plain(json!(7)), "there is no call \"nope\""),
-            (r#"{"id":7,"call":"pod","args":{}}"#, Caller::Plain(json!(7)), "missing field `pod`"),
-            (r#"{"id":7,"call":"pod","args":[]}"#, Caller::Plain(json!(7)), "`args` must be"),
-            (r#"{"id":7,"call":5}"#, Caller::Plain(json!(7)), "`call` must be"),
-            (r#"{"id":7}"#, Caller::Plain(json!(7)), "no `call`"),
+            (r#"{"id":7,"call":"nope"}"#, plain(7), "there is no call \"nope\""),
+            (r#"{"id":7,"call":"pod","args":{}}"#, plain(7), "missing field `pod`"),
+            (r#"{"id":7,"call":"pod","args":[]}"#, plain(7), "`args` must be"),
+            (r#"{"id":7,"call":5}"#, plain(7), "`call` must be"),
+            (r#"{"id":7}"#, plain(7), "no `call`"),
             (r#"{"id":[7],"call":"pod"}"#, Caller::unknown(), "`id` must be"),
             (r#"[1]"#, Caller::unknown(), "a JSON object"),
             (r#"GET / HTTP/1.1"#, Caller::unknown(), "not a line of JSON"),
-            (r#"{"id":7,"call":"pod","args":{"#, Caller::Plain(json!(7)), "not a line of JSON"),
+            (r#"{"id":7,"call":"pod","args":{"#, plain(7), "not a line of JSON"),
             (
                 r#"{"Request":{"id":7,"message":{"Nope":{}}}}"#,
                 Caller::Library(7),

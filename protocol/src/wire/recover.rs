@@ -9,15 +9,23 @@ use serde_json::Value;
 pub(super) fn caller(line: &[u8]) -> Caller {
     let library = line.trim_ascii_start().starts_with(b"{\"Request\"");
     let level = if library { 2 } else { 1 };
-    match number_at(line, level) {
+    match id_at(line, level).and_then(leading_number) {
         Some(id) if library => Caller::Library(id),
-        Some(id) => Caller::Plain(Value::from(id)),
+        Some(id) => Caller::Plain(Value::from(id).into()),
         None => Caller::unknown(),
     }
 }
 
-/// Returns the number after the first key `id` at this depth of braces.
-fn number_at(line: &[u8], level: usize) -> Option<u64> {
+/// Returns the text of the number after the first `id` of a line that is JSON.
+pub(super) fn number_text(line: &[u8]) -> Option<&str> {
+    let text = id_at(line, 1)?;
+    let is_of_number = |byte: &u8| byte.is_ascii_digit() || b"+-.eE".contains(byte);
+    let end = text.iter().position(|byte| !is_of_number(byte)).unwrap_or(text.len());
+    std::str::from_utf8(&text[..end]).ok()
+}
+
+/// Returns what follows the first key `id` at this depth of braces.
+fn id_at(line: &[u8], level: usize) -> Option<&[u8]> {
     let mut depth = 0_usize;
     let mut rest = line;
     while let Some((&byte, after)) = rest.split_first() {
@@ -31,7 +39,7 @@ fn number_at(line: &[u8], level: usize) -> Option<u64> {
                 rest = after.get(1..)?;
                 let colon = rest.trim_ascii_start().strip_prefix(b":");
                 if let (b"id", true, Some(value)) = (text, depth == level, colon) {
-                    return leading_number(value.trim_ascii_start());
+                    return Some(value.trim_ascii_start());
                 }
             }
             _ => {}
@@ -62,7 +70,7 @@ mod tests {
 
     #[test]
     fn only_an_id_in_its_place_counts() {
-        let plain = |id: u64| Caller::Plain(Value::from(id));
+        let plain = |id: u64| Caller::Plain(Value::from(id).into());
         let cases: [(&[u8], Caller); 10] = [
             (br#"{"id":12,"call":"#, plain(12)),
             (br#" { "call" : "pod", "id" : 3 , "args"#, plain(3)),
