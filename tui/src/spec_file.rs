@@ -108,24 +108,32 @@ pub fn find(session: &Session, source: &Path) -> Result<Option<SpecFile>, Failur
     } else {
         (path, source.to_owned())
     };
-    match bounded::read(&file, MAX_SPEC_BYTES) {
-        Ok(read) => {
-            let text = text_of(&file, read)?;
+    match read_text(&file) {
+        Ok(text) => {
             let dir = file.canonicalize().unwrap_or(file).parent().map(Path::to_owned);
             Ok(Some(SpecFile { shown: shown.display().to_string(), text, dir }))
         }
-        Err(error) if metadata.is_dir() && error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(unreadable(&file, &error)),
+        Err(error) if metadata.is_dir() && error.kind == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Reads the text of a spec file.
+///
+/// # Errors
+///
+/// `not_found`; `invalid_spec` when it is larger than a spec may be or no text;
+/// `invalid_request` when it is no regular file.
+pub fn read_text(file: &Path) -> Result<String, ApiError> {
+    match bounded::read(file, MAX_SPEC_BYTES) {
+        Ok(read) => text_of(file, read),
+        Err(error) => Err(unreadable(file, &error)),
     }
 }
 
 /// Returns a file's bytes as text. What is too large or no text is said here: it
 /// would not fit, or not survive, the way to the daemon.
-///
-/// # Errors
-///
-/// `invalid_spec` for those.
-pub fn text_of(file: &Path, read: Bounded) -> Result<String, ApiError> {
+fn text_of(file: &Path, read: Bounded) -> Result<String, ApiError> {
     let refused =
         |message: String, hint: &str| ApiError::new(ErrorKind::InvalidSpec, message).hint(hint);
     let Bounded { bytes, length } = read;
@@ -198,7 +206,7 @@ pub fn slug_of(name: &str) -> Option<Slug> {
     Slug::new(text.trim_end_matches('-')).ok()
 }
 
-fn unreadable(path: &Path, error: &io::Error) -> Failure {
+fn unreadable(path: &Path, error: &io::Error) -> ApiError {
     let kind = match error.kind() {
         io::ErrorKind::NotFound => ErrorKind::NotFound,
         io::ErrorKind::InvalidData => ErrorKind::InvalidSpec,
@@ -208,7 +216,7 @@ fn unreadable(path: &Path, error: &io::Error) -> Failure {
     let refused =
         ApiError::new(kind, format!("{} cannot be read", path.display())).cause(error.to_string());
     match kind {
-        ErrorKind::InvalidRequest => refused.hint("name a file, or `-` for standard input").into(),
-        _ => refused.into(),
+        ErrorKind::InvalidRequest => refused.hint("name a file, or `-` for standard input"),
+        _ => refused,
     }
 }

@@ -259,6 +259,26 @@ async fn config_edit_keeps_the_text_whatever_goes_wrong() {
 }
 
 #[tokio::test]
+async fn config_edit_takes_no_more_than_a_spec_may_have_and_keeps_it() {
+    let mut world = World::new();
+    world.fake.add("web", PodPhase::Running);
+    for (script, words) in [
+        ("head -c 300000 /dev/zero | tr '\\0' x > \"$1\"", "has 300000 bytes"),
+        ("printf 'a: \\377\\n' > \"$1\"", "byte 0xff is no UTF-8 text"),
+    ] {
+        let before = edits(&world);
+        let editor = world.script("editor.sh", script);
+        world.set_env("EDITOR", &editor);
+        world.run("config edit web").await.exits(3).says(words).says("what you wrote is kept in");
+        assert_eq!(edits(&world), before + 1);
+    }
+    // An endless file in its place is not read to its end.
+    let editor = world.script("editor.sh", "ln -sf /dev/zero \"$1\"");
+    world.set_env("EDITOR", &editor);
+    world.run("config edit web").await.exits(3).says("it is no regular file");
+}
+
+#[tokio::test]
 async fn config_edit_starts_no_editor_that_needs_a_terminal_without_one() {
     let mut world = World::new();
     world.fake.add("web", PodPhase::Running);

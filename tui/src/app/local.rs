@@ -9,8 +9,9 @@ use crate::failure::Failure;
 use crate::kept;
 use crate::output::Paint;
 use crate::session::Session;
+use crate::spec_file;
 use crate::transcript::{Escapes, Transcript};
-use pinacle_protocol::{PodId, PodRef, StreamFrame, StreamRequest};
+use pinacle_protocol::{ApiError, PodId, PodRef, StreamFrame, StreamRequest};
 use rustix::termios::{OptionalActions, tcgetattr, tcsetattr};
 use std::fs::{self, DirBuilder, OpenOptions};
 use std::io::{self, Write};
@@ -147,15 +148,22 @@ pub(super) async fn edit(session: &Session, text: &str) -> Result<Option<String>
     if let (Err(_), Ok(settings)) = (&opened, settings) {
         tcsetattr(io::stdin(), OptionalActions::Now, &settings).unwrap_or_default();
     }
-    let edited = fs::read_to_string(&path);
-    fs::remove_file(&path).unwrap_or_default();
+    let edited = spec_file::read_text(&path);
+    // What cannot be taken may still be somebody's work.
+    if edited.is_ok() || !path.exists() {
+        fs::remove_file(&path).unwrap_or_default();
+    }
+    let lost = |error: ApiError| match error.hint {
+        Some(ref hint) => format!("{}; {hint}", error.chain()),
+        None => error.chain(),
+    };
     match opened {
         Ok(()) => {
-            let edited = edited.map_err(failed)?;
+            let edited = edited.map_err(lost)?;
             Ok((edited != text).then_some(edited))
         }
         Err(_) if told => {
-            let edited = edited.map_err(failed)?;
+            let edited = edited.map_err(lost)?;
             Ok((edited != text).then_some(edited))
         }
         Err(Failure::Api(error)) => Err(match &error.hint {

@@ -2,10 +2,9 @@
 //! that is being typed may become.
 
 use super::effects::Facts;
-use crate::bounded;
 use crate::msg::Source;
 use crate::spec_file::{self, FILE_NAME};
-use pinacle_protocol::{ApiError, ErrorKind, MAX_SPEC_BYTES};
+use pinacle_protocol::{ApiError, ErrorKind};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -55,12 +54,12 @@ fn source(facts: &Facts, text: &str) -> Result<Source, ApiError> {
     let path = path.canonicalize().map_err(unreadable)?;
     let is_dir = path.is_dir();
     let file = if is_dir { path.join(FILE_NAME) } else { path.clone() };
-    let (found, spec) = match bounded::read(&file, MAX_SPEC_BYTES) {
-        Ok(read) => (true, spec_file::text_of(&file, read)?),
-        Err(error) if is_dir && error.kind() == io::ErrorKind::NotFound => {
+    let (found, spec) = match spec_file::read_text(&file) {
+        Ok(text) => (true, text),
+        Err(error) if is_dir && error.kind == ErrorKind::NotFound => {
             (false, spec_file::MINIMAL.to_owned())
         }
-        Err(error) => return Err(unreadable(error)),
+        Err(error) => return Err(error),
     };
     let dir = if is_dir { Some(path) } else { file.parent().map(Path::to_owned) };
     let home = facts.env.get("HOME").map(PathBuf::from);
@@ -107,4 +106,30 @@ fn candidates(facts: &Facts, text: &str) -> Vec<String> {
     paths.sort();
     paths.truncate(OFFERED);
     paths
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::session::Environment;
+
+    #[test]
+    fn no_more_is_read_of_a_source_than_a_spec_may_have() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let facts = Facts {
+            socket: PathBuf::new(),
+            state_dir: PathBuf::new(),
+            cwd: dir.path().to_owned(),
+            env: Environment::default(),
+        };
+        std::fs::write(dir.path().join(FILE_NAME), "x".repeat(300_000)).expect("a file");
+        for (path, words) in [
+            (".", "has 300000 bytes, and a spec may have"),
+            (FILE_NAME, "has 300000 bytes, and a spec may have"),
+            ("/dev/zero", "it is no regular file"),
+        ] {
+            let error = source(&facts, path).expect_err(path);
+            assert!(error.chain().contains(words), "{path}: {error:#?}");
+        }
+    }
 }

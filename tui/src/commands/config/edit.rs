@@ -14,7 +14,7 @@ use crate::lifecycle;
 use crate::locate;
 use crate::output::diagnostics;
 use crate::session::Session;
-use crate::spec_file::SpecFile;
+use crate::spec_file::{self, SpecFile};
 use pinacle_protocol::{ErrorKind, PodView, Revision};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
@@ -51,7 +51,8 @@ pub async fn run(
             Ok(())
         }
         Err(failure) => {
-            if buffer.read().is_ok_and(|text| text != original) {
+            // What cannot be read back is somebody's work all the same.
+            if buffer.path.exists() && buffer.read().map_or(true, |text| text != original) {
                 let text = format!("what you wrote is kept in {}", buffer.path.display());
                 session.console.warn(&text);
             } else {
@@ -177,8 +178,7 @@ impl Buffer {
     }
 
     fn read(&self) -> Result<String, Failure> {
-        std::fs::read_to_string(&self.path)
-            .map_err(|e| Failure::local(format!("{} cannot be read", self.path.display()), &e))
+        Ok(spec_file::read_text(&self.path)?)
     }
 
     fn remove(&self) {
