@@ -160,16 +160,18 @@ fn settle(model: &mut Model, cmds: &mut Vec<Cmd>) {
 /// Takes back what was scrolled beyond the end, so that the way back begins at once.
 fn unscroll(model: &mut Model) {
     let area = screen_area(model.size);
-    let most = match model.screens.last() {
-        Some(Screen::Doctor(shown)) => doctor::hidden(shown, model, area),
-        Some(Screen::Details(shown)) => crate::screens::details::hidden(shown, model, area),
-        _ => return,
-    };
-    match model.screens.last_mut() {
-        Some(Screen::Doctor(shown)) => shown.scroll = shown.scroll.min(most),
-        Some(Screen::Details(shown)) => shown.scroll = shown.scroll.min(most),
+    // Taken off for the moment, as the rest of the model is looked at.
+    let Some(mut screen) = model.screens.pop() else { return };
+    match &mut screen {
+        Screen::Doctor(shown) => {
+            shown.scroll = shown.scroll.min(doctor::hidden(shown, model, area));
+        }
+        Screen::Details(shown) => {
+            shown.settle(crate::screens::details::place(shown, model, area));
+        }
         _ => {}
     }
+    model.screens.push(screen);
 }
 
 fn settle_journal(model: &mut Model, cmds: &mut Vec<Cmd>) {

@@ -3,7 +3,7 @@
 
 mod view;
 
-pub use view::{hidden, process_at, view};
+pub use view::{place, process_at, view};
 
 use pinacle_protocol::{ApiError, PodDetail, PodId, ProcessView, Timestamp};
 
@@ -22,8 +22,27 @@ pub struct Details {
     pub waiting: bool,
     /// Name of the process the cursor is on.
     pub selected: Option<String>,
-    /// Lines scrolled away.
-    pub scroll: usize,
+    /// Lines scrolled away; `None` until somebody scrolls, as far as the cursor needs.
+    pub scroll: Option<usize>,
+    /// Where it stood on the screen after the last message.
+    pub place: Place,
+}
+
+/// Which of the lines are on the screen.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Place {
+    /// Lines above the screen.
+    pub above: usize,
+    /// Lines the screen has.
+    pub rows: usize,
+    /// The line of the first process.
+    pub first: usize,
+}
+
+impl Place {
+    fn shows(&self, line: usize) -> bool {
+        (self.above..self.above + self.rows).contains(&line)
+    }
 }
 
 impl Details {
@@ -36,7 +55,8 @@ impl Details {
             asked: None,
             waiting: false,
             selected: None,
-            scroll: 0,
+            scroll: None,
+            place: Place::default(),
         }
     }
 
@@ -63,23 +83,30 @@ impl Details {
         self.known().iter().position(|p| p.name == *selected)
     }
 
-    /// Scrolls by lines.
+    /// Scrolls by lines, from what is shown.
     pub fn scroll_by(&mut self, by: isize) {
-        self.scroll = self.scroll.saturating_add_signed(by).min(1_000);
+        self.scroll = Some(self.place.above.saturating_add_signed(by));
     }
 
-    /// Puts the cursor on another process, and scrolls where there is none.
+    /// Takes in where it stands on the screen now: not beyond its end.
+    pub fn settle(&mut self, place: Place) {
+        self.scroll = self.scroll.map(|_| place.above);
+        self.place = place;
+    }
+
+    /// Puts the cursor on another process, and scrolls where there is none, or where the
+    /// cursor is not seen.
     pub fn step(&mut self, by: isize) {
+        let Place { above, rows, first } = self.place;
         let last = self.known().len().saturating_sub(1);
-        match self.row() {
-            Some(row)
-                if by.unsigned_abs() == 1
-                    && row.checked_add_signed(by).is_some_and(|r| r <= last) =>
-            {
-                let row = row.saturating_add_signed(by);
-                self.selected = self.known().get(row).map(|p| p.name.clone());
-            }
-            _ => self.scroll_by(by),
-        }
+        let next = self
+            .row()
+            .filter(|row| by.unsigned_abs() == 1 && self.place.shows(first + row))
+            .and_then(|row| row.checked_add_signed(by))
+            .filter(|row| *row <= last);
+        let Some(row) = next else { return self.scroll_by(by) };
+        self.selected = self.known().get(row).map(|p| p.name.clone());
+        let line = first + row;
+        self.scroll = Some(above.min(line).max((line + 1).saturating_sub(rows)));
     }
 }

@@ -7,8 +7,8 @@ use super::rebound;
 use crate::support::views;
 use pinacle_protocol::diagnostic::{Diagnostic, Severity, Span};
 use pinacle_protocol::*;
-use pinacle_tui::model::Model;
-use pinacle_tui::msg::{Feed, Msg, Source};
+use pinacle_tui::model::{Model, Screen};
+use pinacle_tui::msg::{Feed, Mouse, MouseKind, Msg, Source};
 use pinacle_tui::update::update;
 
 /// Compares a model's screens with those that were looked at.
@@ -213,6 +213,62 @@ pub(super) fn a_host_could_not_be_checked() {
     }];
     update(&mut model, Msg::HostChecked(Ok(report)));
     check("doctor_good", &mut model);
+}
+
+#[test]
+fn nothing_is_scrolled_past_its_end() {
+    let mut model = with(mixed());
+    press(&mut model, "f2");
+    let mut report = views::report(CheckStatus::Warning, None);
+    let check = report.checks[0].clone();
+    report.checks = (0..20).map(|_| check.clone()).collect();
+    update(&mut model, Msg::HostChecked(Ok(report)));
+    returns(&mut model);
+    let mut model = with(mixed());
+    press(&mut model, "d");
+    let id = views::pod_id(1);
+    update(&mut model, Msg::Looked(id.clone(), Ok(Box::new(detailed()))));
+    let processes = |count: u64| -> Vec<_> {
+        (0..count).map(|n| process(&format!("p{n}"), ProcessState::Running, n, n)).collect()
+    };
+    for count in [0, 3, 40] {
+        update(&mut model, Msg::Processes(id.clone(), Ok(processes(count))));
+        returns(&mut model);
+    }
+}
+
+/// What is shown, and the process the cursor is on.
+fn seen(model: &Model) -> (String, Option<String>) {
+    let selected = match model.screens.last() {
+        Some(Screen::Details(details)) => details.selected.clone(),
+        _ => None,
+    };
+    (screen(model), selected)
+}
+
+/// Goes far past the end of what is shown, by keys and the wheel, and one step back; then the
+/// same towards the beginning.
+fn returns(model: &mut Model) {
+    resize(model, (80, 14));
+    let wheel = |model: &mut Model, kind| {
+        update(model, Msg::Mouse(Mouse { kind, column: 5, row: 5 }));
+    };
+    for (far, back) in [("down", "up"), ("end", "up"), ("pagedown", "up"), ("up", "down")] {
+        press(model, &format!("{far} ").repeat(200));
+        let end = seen(model);
+        press(model, far);
+        assert_eq!(seen(model), end, "200 times {far} is not the end");
+        press(model, back);
+        assert_ne!(seen(model), end, "{back} does nothing after {far}");
+    }
+    for (far, back) in
+        [(MouseKind::WheelDown, MouseKind::WheelUp), (MouseKind::WheelUp, MouseKind::WheelDown)]
+    {
+        (0..200).for_each(|_| wheel(model, far));
+        let end = seen(model);
+        wheel(model, back);
+        assert_ne!(seen(model), end, "the wheel does nothing after {far:?}");
+    }
 }
 
 const SPEC: &str = "version: \"1.0\" # ours\nname: api\ntier: dev.small\nservices: [code-server]\n\

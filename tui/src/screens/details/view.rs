@@ -1,6 +1,6 @@
 //! Draws all about a pod.
 
-use super::Details;
+use super::{Details, Place};
 use crate::model::{Link, Model};
 use crate::output::{table, time};
 use crate::sanitize::plain_line;
@@ -61,20 +61,17 @@ impl Sheet {
     }
 }
 
-/// All that can be scrolled to, and where the processes are in it.
+/// All that can be scrolled to, and which of it is shown.
 struct Drawn {
     lines: Vec<Line<'static>>,
-    /// The line of the first process.
-    first: usize,
-    /// Lines above the screen.
-    above: usize,
+    place: Place,
 }
 
 /// Draws it.
 pub fn view(details: &Details, model: &Model, frame: &mut Frame<'_>, area: Rect) {
     let drawn = drawn(details, model, area);
-    let more = drawn.lines.len().saturating_sub(drawn.above + usize::from(area.height));
-    let shown = drawn.lines.into_iter().skip(drawn.above);
+    let more = drawn.lines.len().saturating_sub(drawn.place.above + usize::from(area.height));
+    let shown = drawn.lines.into_iter().skip(drawn.place.above);
     frame.render_widget(Paragraph::new(shown.collect::<Vec<_>>()), area);
     if more > 0 {
         let text = format!(" {} more below ", count(more, "line"));
@@ -84,15 +81,15 @@ pub fn view(details: &Details, model: &Model, frame: &mut Frame<'_>, area: Rect)
     }
 }
 
-/// Returns how many lines an area does not show at once.
-pub fn hidden(details: &Details, model: &Model, area: Rect) -> usize {
-    drawn(details, model, area).lines.len().saturating_sub(usize::from(area.height))
+/// Returns what of it is shown in an area.
+pub fn place(details: &Details, model: &Model, area: Rect) -> Place {
+    drawn(details, model, area).place
 }
 
 /// Returns the process in a row of the screen.
 pub fn process_at(details: &Details, model: &Model, area: Rect, row: usize) -> Option<String> {
-    let drawn = drawn(details, model, area);
-    let at = (drawn.above + row).checked_sub(drawn.first).filter(|_| drawn.first > 0)?;
+    let Place { above, first, .. } = place(details, model, area);
+    let at = (above + row).checked_sub(first).filter(|_| first > 0)?;
     details.known().get(at).map(|process| process.name.clone())
 }
 
@@ -130,8 +127,8 @@ fn drawn(details: &Details, model: &Model, area: Rect) -> Drawn {
     let hidden = sheet.lines.len().saturating_sub(rows);
     // The cursor is seen, unless somebody scrolled on from it.
     let cursor = first + details.row().unwrap_or(0);
-    let least = if details.scroll == 0 { (cursor + 1).saturating_sub(rows) } else { 0 };
-    Drawn { lines: sheet.lines, first, above: details.scroll.max(least).min(hidden) }
+    let above = details.scroll.unwrap_or((cursor + 1).saturating_sub(rows)).min(hidden);
+    Drawn { lines: sheet.lines, place: Place { above, rows, first } }
 }
 
 /// Returns what is said while an answer is awaited.
