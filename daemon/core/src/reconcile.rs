@@ -17,6 +17,8 @@ const SHORT_LIFE_MS: u64 = 60_000;
 /// Pause before a left-over container that could not be removed is tried again, in
 /// milliseconds: it is in nobody's way.
 const TIDY_EVERY_MS: u64 = 5 * 60 * 1_000;
+/// What the reason of a pod begins with that cannot be got up for want of a port or range.
+const NO_ROOM: &str = "it cannot be started yet: ";
 /// What is said of a pod whose network is gone.
 const NO_NETWORK: &str = "its network is gone: removed by something else than Pinacle; \
                           restart the pod to have it back";
@@ -46,6 +48,10 @@ impl State {
             _ => PodPhase::Stopped,
         };
         self.note_network(id, phase);
+        let desired = self.pods.get(id).map(|pod| pod.record.desired);
+        if phase == PodPhase::Running || desired != Some(Desired::Running) {
+            self.has_room(id);
+        }
         if was_running && phase != PodPhase::Running {
             self.died(now, id, container.as_ref());
         }
@@ -146,6 +152,7 @@ impl State {
             self.no_room(now, id, &error);
             return false;
         }
+        self.has_room(id);
         self.begin(now, id, kind, None);
         true
     }
@@ -200,7 +207,7 @@ impl State {
     }
 
     fn no_room(&mut self, now: Now, id: &PodId, error: &ApiError) {
-        let text = error.chain();
+        let text = format!("{NO_ROOM}{}", error.chain());
         if let Some(pod) = self.pods.get(id)
             && pod.record.attention.as_ref() != Some(&text)
         {
@@ -210,6 +217,16 @@ impl State {
             }
         }
         self.set_timer(id, now.mono_ms.saturating_add(pause_ms(6)));
+    }
+
+    /// What `no_room` said is so no longer, or no longer matters.
+    fn has_room(&mut self, id: &PodId) {
+        let attention = self.pods.get(id).and_then(|pod| pod.record.attention.as_ref());
+        if attention.is_some_and(|said| said.starts_with(NO_ROOM))
+            && let Some(pod) = self.pod_mut(id)
+        {
+            pod.record.attention = None;
+        }
     }
 
     /// Returns which operation gets a pod up.

@@ -17,6 +17,15 @@ fn settings(seed: u64) -> Settings {
     Settings::new(OwnerId::new(model::world::OWNER).expect("an owner"), seed)
 }
 
+/// For scripts that begin with the words [`ONE_PORT`].
+fn one_port(seed: u64) -> Settings {
+    let mut settings = settings(seed);
+    settings.ports = 30_000..=30_000;
+    settings
+}
+
+const ONE_PORT: &str = "# With one port";
+
 fn local() -> HostId {
     HostId::local()
 }
@@ -128,6 +137,10 @@ fn disturb(world: &mut World, words: &[&str]) -> Result<(), String> {
         world.host(&local()).squatted.insert(port);
         return Ok(());
     }
+    if let ["leaves", port] = words {
+        world.host(&local()).squatted.remove(&port.parse().expect("a port"));
+        return Ok(());
+    }
     if let ["route", network] = words {
         let network = network.parse().expect("a network");
         world.host(&local()).routed.insert(pinacle_core::engine::Subnet { network });
@@ -182,6 +195,7 @@ fn class_of(word: &str) -> FailureClass {
 
 /// Plays the commands of a script and returns it with what followed each.
 fn transcript(script: &str) -> String {
+    let settings = if script.starts_with(ONE_PORT) { one_port } else { settings };
     let mut world = World::new(&["local"], settings);
     let mut text = String::new();
     for line in script.lines().filter(|line| line.starts_with(['=', '#'])) {
