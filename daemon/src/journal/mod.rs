@@ -21,6 +21,7 @@ mod tests;
 mod writer;
 
 pub use command::{CommandJournal, CommandStart, PodJournal};
+pub use newest::Head;
 
 use crate::clock::Clock;
 use pinacle_protocol::{Cursor, JournalPage, PodId};
@@ -176,12 +177,18 @@ impl Journal {
         answer.await.map_err(|_| JournalError::Stopped)
     }
 
-    /// Returns a receiver that moves when records of the pod can be read.
+    /// Returns what moves when records of the pod can be read; the newest are at hand until it
+    /// is dropped.
     ///
     /// # Errors
     ///
     /// [`JournalError`] when the journal has stopped.
-    pub async fn subscribe(&self, pod: &PodId) -> Result<watch::Receiver<Cursor>, JournalError> {
+    pub async fn subscribe(&self, pod: &PodId) -> Result<Head, JournalError> {
+        let moves = self.head(pod).await?;
+        Ok(self.0.newest.follow(pod, moves))
+    }
+
+    async fn head(&self, pod: &PodId) -> Result<watch::Receiver<Cursor>, JournalError> {
         let known = lock(&self.0.heads).get(pod).cloned();
         if let Some(head) = known.filter(|head| head.has_changed().is_ok()) {
             return Ok(head);
@@ -205,7 +212,7 @@ impl Journal {
         max_records: u32,
         infra: bool,
     ) -> Result<JournalPage, JournalError> {
-        let head = *self.subscribe(pod).await?.borrow();
+        let head = *self.head(pod).await?.borrow();
         let query = read::Query { place: after, max_records, infra, head };
         if let Some(page) = self.0.newest.page(pod, query) {
             return Ok(page);
@@ -230,7 +237,7 @@ impl Journal {
         max_records: u32,
         infra: bool,
     ) -> Result<JournalPage, JournalError> {
-        let head = *self.subscribe(pod).await?.borrow();
+        let head = *self.head(pod).await?.borrow();
         let (shared, pod) = (self.0.clone(), pod.clone());
         let query = read::Query { place: until, max_records, infra, head };
         let page = tokio::task::spawn_blocking(move || back::page(&shared.dir, &pod, query));
