@@ -93,7 +93,7 @@ impl<'a> Lifecycle<'a> {
     pub(super) async fn stop(&self, name: &str, grace: Duration) -> Outcome {
         let found = inspect(&self.docker, name).await?;
         let found = match self.ours(name, found).await {
-            None => self.renamed(name).await?,
+            None => self.renamed().await?,
             found => found,
         };
         let Some(found) = found else { return Ok(EngineOutcome::Done) };
@@ -190,9 +190,9 @@ impl<'a> Lifecycle<'a> {
         None
     }
 
-    /// Returns a container of the pod that runs under another name than this one: whoever
-    /// renamed it may have done so a moment ago, before anybody looked.
-    async fn renamed(&self, name: &str) -> Result<Option<ContainerInspectResponse>, EngineFailure> {
+    /// Returns a container of the pod that runs, and is not the one set aside: whoever renamed
+    /// it may have done so a moment ago, before anybody looked.
+    async fn renamed(&self) -> Result<Option<ContainerInspectResponse>, EngineFailure> {
         let label = format!("{LABEL_POD}={}", self.owner.pod);
         let options =
             ListContainersOptions { filters: Some(filter("label", label)), ..Default::default() };
@@ -200,12 +200,7 @@ impl<'a> Lifecycle<'a> {
         let listed = look("failed to list the containers", call).await?;
         let previous = format!("/{}", names::previous(&self.owner.pod));
         let ours = listed.iter().filter(|c| is_ours(c.labels.as_ref(), self.owner));
-        let mut other = ours.filter(|c| {
-            let called = c.names.iter().flatten();
-            !called
-                .into_iter()
-                .any(|called| *called == previous || called.trim_start_matches('/') == name)
-        });
+        let mut other = ours.filter(|c| !c.names.iter().flatten().any(|name| *name == previous));
         match other.next().and_then(|found| found.id.as_deref()) {
             Some(id) => inspect(&self.docker, id).await,
             None => Ok(None),
