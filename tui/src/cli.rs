@@ -2,7 +2,6 @@
 
 use crate::output::Console;
 use crate::session::{Environment, Interrupt, Surroundings};
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 /// Runs `pinacle-tui` with this process's arguments, streams and environment.
@@ -20,8 +19,7 @@ pub fn main() -> anyhow::Result<ExitCode> {
         let surroundings = Surroundings {
             console: Console::of_process(),
             env: Environment::of_process(),
-            // A directory that is gone has no pods; the root has none either.
-            cwd: std::env::current_dir().unwrap_or_else(|_| PathBuf::from("/")),
+            cwd: std::env::current_dir().ok(),
             interrupt,
         };
         crate::run(std::env::args_os(), surroundings).await

@@ -55,6 +55,7 @@ use pinacle_protocol::paths::Paths;
 use pinacle_protocol::{ApiError, ErrorKind};
 use session::{Session, Surroundings};
 use std::ffi::OsString;
+use std::path::PathBuf;
 
 /// Runs one command line, its first word the program's name, and returns the
 /// exit code. Every error has been shown by then.
@@ -72,9 +73,10 @@ pub async fn run(arguments: impl IntoIterator<Item = OsString>, surroundings: Su
         Err(error) => return usage(&mut console, &arguments, &error),
     };
     configure(&mut console, &cli.global);
+    let whole = |path: &PathBuf| cwd.as_ref().map_or(path.clone(), |cwd| cwd.join(path));
     let paths = Paths::resolve(
-        cli.global.state_dir.as_ref().map(|p| cwd.join(p)),
-        cli.global.socket.as_ref().map(|p| cwd.join(p)),
+        cli.global.state_dir.as_ref().map(whole),
+        cli.global.socket.as_ref().map(whole),
         |name| env.get(name).map(OsString::from),
     );
     let paths = match paths {

@@ -124,7 +124,7 @@ pub fn gone_origin(session: &Session, pod: &PodView, dir: &Path) -> Option<PathB
 }
 
 fn of_directory(session: &Session, pods: &[PodView]) -> Result<PodView, Failure> {
-    let Some(dir) = spec_file::nearest(&session.cwd) else {
+    let Some(dir) = spec_file::nearest(session.cwd()?) else {
         let slugs: Vec<&str> = pods.iter().map(|p| p.slug.as_str()).take(10).collect();
         let which = if slugs.is_empty() {
             "there are no pods yet".to_owned()

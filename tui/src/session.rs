@@ -111,8 +111,8 @@ pub struct Surroundings {
     pub console: Console,
     /// Its environment variables.
     pub env: Environment,
-    /// Its working directory, absolute.
-    pub cwd: PathBuf,
+    /// Its working directory, absolute; `None` when that is gone.
+    pub cwd: Option<PathBuf>,
     /// Raised when the user presses Ctrl-C.
     pub interrupt: Interrupt,
 }
@@ -123,8 +123,8 @@ pub struct Session {
     pub console: Console,
     /// Its environment variables.
     pub env: Environment,
-    /// Its working directory, absolute.
-    pub cwd: PathBuf,
+    /// Its working directory, absolute; `None` when that is gone.
+    pub cwd: Option<PathBuf>,
     /// Raised when the user presses Ctrl-C.
     pub interrupt: Interrupt,
     /// Options of every command.
@@ -241,7 +241,9 @@ impl Session {
     /// Makes a child's command with this run's environment and directory.
     pub fn child(&self, program: &Path) -> tokio::process::Command {
         let mut command = tokio::process::Command::new(program);
-        command.env_clear().envs(self.env.all()).current_dir(&self.cwd);
+        // Where there is none, the root has nothing that could be meant.
+        let cwd = self.cwd.as_deref().unwrap_or(Path::new("/"));
+        command.env_clear().envs(self.env.all()).current_dir(cwd);
         command
     }
 
@@ -259,10 +261,32 @@ impl Session {
         self.env.get("STY").is_some() && self.env.get("TMUX").is_none()
     }
 
-    /// Returns `path` seen from this run's directory.
-    pub fn absolute(&self, path: &Path) -> PathBuf {
-        self.cwd.join(path)
+    /// Returns this run's directory.
+    ///
+    /// # Errors
+    ///
+    /// `not_found` when it was removed.
+    pub fn cwd(&self) -> Result<&Path, ApiError> {
+        self.cwd.as_deref().ok_or_else(cwd_is_gone)
     }
+
+    /// Returns `path` seen from this run's directory.
+    ///
+    /// # Errors
+    ///
+    /// As [`Session::cwd`], unless the path is whole by itself.
+    pub fn absolute(&self, path: &Path) -> Result<PathBuf, ApiError> {
+        if path.is_absolute() {
+            return Ok(path.to_owned());
+        }
+        Ok(self.cwd()?.join(path))
+    }
+}
+
+/// Returns the error of whatever needs the working directory when that is gone.
+pub fn cwd_is_gone() -> ApiError {
+    ApiError::new(ErrorKind::NotFound, "the working directory of this shell is gone")
+        .hint("change to one that is there: `cd`")
 }
 
 /// Makes a name for a request that no other has.

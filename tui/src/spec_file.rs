@@ -2,9 +2,10 @@
 
 use crate::bounded::{self, Bounded};
 use crate::failure::Failure;
-use crate::session::Session;
+use crate::session::{Environment, Session};
 use pinacle_protocol::{ApiError, ErrorKind, Isolation, MAX_SPEC_BYTES, Slug};
 use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 /// The file's name.
@@ -43,19 +44,15 @@ impl SpecFile {
     }
 
     /// Returns the directory whose files a new pod starts with: the spec's, when
-    /// that is a project's. A home directory or the root is no project, and
-    /// holds more secrets than anybody means to copy.
+    /// that is a project's.
     ///
     /// # Errors
     ///
     /// `invalid_request` for a project whose path cannot be told to the daemon.
     pub fn project(&self, session: &Session) -> Result<Option<String>, ApiError> {
         let Some(dir) = self.dir.as_deref() else { return Ok(None) };
-        let home = session.env.get("HOME").map(PathBuf::from);
-        let home = home.map(|h| h.canonicalize().unwrap_or(h));
         let is_spec = Path::new(&self.shown).file_name().is_none_or(|name| name == FILE_NAME);
-        let is_project = dir.parent().is_some() && home.as_deref() != Some(dir);
-        if !is_project || !is_spec && self.shown != DEFAULT {
+        if !is_project(&session.env, dir) || !is_spec && self.shown != DEFAULT {
             return Ok(None);
         }
         let path = dir.to_str().ok_or_else(|| {
@@ -66,6 +63,30 @@ impl SpecFile {
         })?;
         Ok(Some(path.to_owned()))
     }
+}
+
+/// Returns whether a directory is one whose files may be copied: a home directory or the root
+/// is no project, and holds more secrets than anybody means to copy.
+pub fn is_project(env: &Environment, dir: &Path) -> bool {
+    let whole = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    let dir = whole(dir);
+    // A variable may be unset, and under `sudo` it is another's than the directory.
+    let owner = dir.metadata().ok().map(|metadata| metadata.uid());
+    let people = [Some(rustix::process::getuid().as_raw()), owner];
+    let users = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
+    let homes = people.into_iter().flatten().filter_map(|user| home_in(&users, user));
+    let mut homes = homes.chain(env.get("HOME").map(PathBuf::from));
+    dir.parent().is_some() && !homes.any(|home| whole(&home) == dir)
+}
+
+/// Returns a user's home directory by a file like `/etc/passwd`.
+fn home_in(users: &str, user: u32) -> Option<PathBuf> {
+    users.lines().find_map(|line| {
+        let mut fields = line.split(':').skip(2);
+        let is_theirs = fields.next()?.parse() == Ok(user);
+        let home = PathBuf::from(fields.nth(2)?);
+        (is_theirs && home.is_absolute()).then_some(home)
+    })
 }
 
 /// Reads what `source` names: a file, a directory with a `pinacle.yaml`, or
@@ -80,7 +101,7 @@ pub async fn read(session: &mut Session, source: &Path) -> Result<SpecFile, Fail
         return Ok(SpecFile { shown: "-".to_owned(), text, dir: None });
     }
     find(session, source)?.ok_or_else(|| {
-        let shown = session.absolute(source);
+        let shown = session.absolute(source).unwrap_or_else(|_| source.to_owned());
         ApiError::new(
             ErrorKind::NotFound,
             format!("there is no {FILE_NAME} in {}", shown.display()),
@@ -96,7 +117,7 @@ pub async fn read(session: &mut Session, source: &Path) -> Result<SpecFile, Fail
 ///
 /// `not_found` when `source` itself is not there.
 pub fn find(session: &Session, source: &Path) -> Result<Option<SpecFile>, Failure> {
-    let path = session.absolute(source);
+    let path = session.absolute(source)?;
     let metadata = path.metadata().map_err(|e| unreadable(&path, &e))?;
     let (file, shown) = if metadata.is_dir() {
         let shown = if source == Path::new(".") {
@@ -218,5 +239,36 @@ fn unreadable(path: &Path, error: &io::Error) -> ApiError {
     match kind {
         ErrorKind::InvalidRequest => refused.hint("name a file, or `-` for standard input"),
         _ => refused,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_home_directory_is_found_whatever_the_environment_says() {
+        let users = "root:x:0:0:root:/root:/bin/bash\nodd line\nme:x:1000:1000::/home/me:/bin/sh\n\
+                     none:x:1001:1001:::/bin/sh\n";
+        assert_eq!(home_in(users, 0), Some("/root".into()));
+        assert_eq!(home_in(users, 1000), Some("/home/me".into()));
+        assert_eq!(home_in(users, 1001), None);
+        assert_eq!(home_in(users, 7), None);
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn the_home_directory_of_the_user_is_no_project() {
+        let users = std::fs::read_to_string("/etc/passwd").expect("users");
+        let user = rustix::process::getuid().as_raw();
+        let home = home_in(&users, user).expect("this user has a home directory");
+        let elsewhere: Environment = [("HOME", "/elsewhere")].into_iter().collect();
+        for env in [Environment::default(), elsewhere] {
+            assert!(!is_project(&env, &home), "{}", home.display());
+            assert!(!is_project(&env, Path::new("/")));
+            assert!(is_project(&env, &home.join("project")));
+        }
+        let env: Environment = [("HOME", "/elsewhere")].into_iter().collect();
+        assert!(!is_project(&env, Path::new("/elsewhere")));
     }
 }

@@ -82,3 +82,37 @@ async fn the_pod_of_a_directory_that_is_gone_is_not_meant_by_another() {
     world.run("up -d --yes").await.exits(0).says(&gone);
     world.run("stop").await.exits(0).says("app stopped");
 }
+
+#[tokio::test]
+async fn a_directory_that_is_gone_is_said_to_be() {
+    let world = World::new();
+    world.fake.add("web", PodPhase::Running);
+    let project = world.dir.path().join("other");
+    std::fs::create_dir(&project).expect("a directory");
+    std::fs::write(project.join("pinacle.yaml"), "name: web\n").expect("a file");
+    let whole = project.to_str().expect("UTF-8");
+    let cases = [
+        (&["stop"][..], 4),
+        (&["up", "-d", "--yes"], 4),
+        (&["config", "check"], 4),
+        (&["ls"], 0),
+        (&["show", "web"], 0),
+        (&["config", "check", whole], 0),
+    ];
+    for (words, code) in cases {
+        let gone = world.dir.path().join("gone");
+        std::fs::create_dir(&gone).expect("a directory");
+        let program = tokio::process::Command::new("sh")
+            .args(["-c", "rmdir \"$PWD\" && exec \"$0\" \"$@\"", env!("CARGO_BIN_EXE_pinacle-tui")])
+            .args(words)
+            .env_clear()
+            .envs(world.env.iter().cloned())
+            .current_dir(&gone)
+            .stdin(std::process::Stdio::null())
+            .output();
+        let ran = program.await.expect("it runs");
+        let err = String::from_utf8_lossy(&ran.stderr).into_owned();
+        assert_eq!(ran.status.code(), Some(code), "{words:?}: {err}");
+        assert_eq!(err.contains("the working directory of this shell is gone"), code == 4, "{err}");
+    }
+}

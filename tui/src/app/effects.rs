@@ -28,7 +28,7 @@ pub struct Facts {
     /// Where drafts, recordings and origins are kept.
     pub state_dir: PathBuf,
     /// The directory we were started in.
-    pub cwd: PathBuf,
+    pub cwd: Option<PathBuf>,
     /// Our environment.
     pub env: Environment,
 }

@@ -91,7 +91,7 @@ pub(super) async fn save(
     path: &str,
     infra: bool,
 ) -> Result<String, String> {
-    let path = typed(facts, path);
+    let path = typed(facts, path).map_err(|error| error.chain())?;
     let failed = |error: io::Error| format!("{} cannot be written: {error}", path.display());
     let file = OpenOptions::new().create_new(true).write(true).mode(0o600).open(&path);
     let mut file = io::BufWriter::new(file.map_err(failed)?);

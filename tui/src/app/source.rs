@@ -3,6 +3,7 @@
 
 use super::effects::Facts;
 use crate::msg::Source;
+use crate::session;
 use crate::spec_file::{self, FILE_NAME};
 use pinacle_protocol::{ApiError, ErrorKind};
 use std::io;
@@ -15,11 +16,13 @@ const LOOKED_AT: usize = 10_000;
 const OFFERED: usize = 200;
 
 /// Returns a path as it was typed: `~` is the home directory.
-pub(super) fn typed(facts: &Facts, text: &str) -> PathBuf {
+pub(super) fn typed(facts: &Facts, text: &str) -> Result<PathBuf, ApiError> {
     let home = facts.env.get("HOME").map(PathBuf::from);
-    match (text.strip_prefix('~').map(|rest| rest.trim_start_matches('/')), home) {
-        (Some(rest), Some(home)) => home.join(rest),
-        _ => facts.cwd.join(text),
+    match (text.strip_prefix('~').map(|rest| rest.trim_start_matches('/')), home, &facts.cwd) {
+        (Some(rest), Some(home), _) => Ok(home.join(rest)),
+        (_, _, Some(cwd)) => Ok(cwd.join(text)),
+        _ if text.starts_with('/') => Ok(PathBuf::from(text)),
+        _ => Err(session::cwd_is_gone()),
     }
 }
 
@@ -42,7 +45,7 @@ pub(super) async fn complete(facts: &Facts, path: String) -> Vec<String> {
 }
 
 fn source(facts: &Facts, text: &str) -> Result<Source, ApiError> {
-    let path = typed(facts, text);
+    let path = typed(facts, text)?;
     let unreadable = |error: io::Error| {
         let kind = if error.kind() == io::ErrorKind::NotFound {
             ErrorKind::NotFound
@@ -62,13 +65,8 @@ fn source(facts: &Facts, text: &str) -> Result<Source, ApiError> {
         Err(error) => return Err(error),
     };
     let dir = if is_dir { Some(path) } else { file.parent().map(Path::to_owned) };
-    let home = facts.env.get("HOME").map(PathBuf::from);
-    let home = home.map(|h| h.canonicalize().unwrap_or(h));
-    // A home directory or the root is no project, and holds more secrets than
-    // anybody means to copy.
     let is_spec = file.file_name().is_some_and(|name| name == FILE_NAME);
-    let project =
-        dir.clone().filter(|d| is_spec && d.parent().is_some() && home.as_ref() != Some(d));
+    let project = dir.clone().filter(|dir| is_spec && spec_file::is_project(&facts.env, dir));
     let as_text = |path: PathBuf| path.to_str().map(str::to_owned);
     Ok(Source {
         text: spec,
@@ -87,7 +85,7 @@ fn candidates(facts: &Facts, text: &str) -> Vec<String> {
         return vec!["~/".to_owned()];
     }
     let (base, begun) = text.split_at(text.rfind('/').map_or(0, |at| at + 1));
-    let Ok(entries) = std::fs::read_dir(typed(facts, base)) else { return Vec::new() };
+    let Ok(Ok(entries)) = typed(facts, base).map(std::fs::read_dir) else { return Vec::new() };
     let fits = |name: &String| {
         let hidden = name.starts_with('.') && !begun.starts_with('.');
         name.starts_with(begun) && !hidden && !name.contains(char::is_control)
@@ -119,7 +117,7 @@ mod tests {
         let facts = Facts {
             socket: PathBuf::new(),
             state_dir: PathBuf::new(),
-            cwd: dir.path().to_owned(),
+            cwd: Some(dir.path().to_owned()),
             env: Environment::default(),
         };
         std::fs::write(dir.path().join(FILE_NAME), "x".repeat(300_000)).expect("a file");
@@ -131,5 +129,19 @@ mod tests {
             let error = source(&facts, path).expect_err(path);
             assert!(error.chain().contains(words), "{path}: {error:#?}");
         }
+    }
+    #[test]
+    fn a_place_in_a_directory_that_is_gone_is_none() {
+        let facts = Facts {
+            socket: PathBuf::new(),
+            state_dir: PathBuf::new(),
+            cwd: None,
+            env: [("HOME", "/home/me")].into_iter().collect(),
+        };
+        assert!(typed(&facts, "blog").is_err_and(|error| error.message.contains("is gone")));
+        assert_eq!(typed(&facts, "~/blog"), Ok("/home/me/blog".into()));
+        assert_eq!(typed(&facts, "/blog"), Ok("/blog".into()));
+        assert!(candidates(&facts, "bl").is_empty());
+        assert!(candidates(&facts, "/de").contains(&"/dev/".to_owned()));
     }
 }

@@ -77,7 +77,7 @@ fn setting(session: &Session) -> (Setting, Option<String>) {
         Paint::Color => Theme::Colors,
         Paint::Plain => Theme::Plain,
     };
-    let cwd = session.cwd.display().to_string();
+    let cwd = session.cwd.as_ref().map(|dir| dir.display().to_string()).unwrap_or_default();
     let (keymap, complaint) = keys(session);
     (Setting { keymap, theme, glyphs: glyphs(session), cwd }, complaint)
 }

@@ -17,7 +17,7 @@ const LIMIT: usize = 64 * 1024 * 1024;
 ///
 /// `invalid_request` for a file that is no recording.
 pub fn run(session: &mut Session, args: &ReplayArgs) -> Result<(), Failure> {
-    let path = session.absolute(&args.file);
+    let path = session.absolute(&args.file)?;
     let unfit = |error: &dyn std::error::Error| {
         let text = format!("{} cannot be replayed", path.display());
         let why = ApiError::from_error(ErrorKind::InvalidRequest, error);

@@ -29,7 +29,10 @@ pub async fn run(session: &mut Session, args: UpArgs) -> Result<(), Failure> {
     let spec = find_spec(session, &args).await?;
     let client = session.client().await?;
     let isolation = args.isolation.map(Isolation::from);
-    let dir = spec.file.dir.clone().unwrap_or_else(|| session.cwd.clone());
+    let dir = match &spec.file.dir {
+        Some(dir) => dir.clone(),
+        None => session.cwd()?.to_owned(),
+    };
     let name = spec.name(&args);
     let existing = match look(session, &client, &dir, name.as_deref()).await? {
         Some(pod) if pod.phase == PodPhase::Terminating => {
@@ -130,7 +133,7 @@ async fn find_spec(session: &mut Session, args: &UpArgs) -> Result<Spec, Failure
     if let Some(file) = spec_file::find(session, &args.dir)? {
         return Ok(Spec { file, is_made_up: false });
     }
-    let dir = session.absolute(&args.dir);
+    let dir = session.absolute(&args.dir)?;
     let file = SpecFile {
         shown: spec_file::DEFAULT.to_owned(),
         text: spec_file::MINIMAL.to_owned(),
@@ -140,7 +143,7 @@ async fn find_spec(session: &mut Session, args: &UpArgs) -> Result<Spec, Failure
 }
 
 async fn use_defaults(session: &mut Session, args: &UpArgs) -> Result<bool, Failure> {
-    let dir = session.absolute(&args.dir);
+    let dir = session.absolute(&args.dir)?;
     let text = format!("there is no {FILE_NAME} in {}", dir.display());
     session.console.remark(&text);
     let question = "make a pod of the smallest tier, without services, from the default spec?";

@@ -157,7 +157,7 @@ impl World {
         Surroundings {
             console: Console::new(out, Box::new(err), input, self.terminals),
             env: self.env.iter().cloned().collect::<Environment>(),
-            cwd: self.cwd.clone(),
+            cwd: Some(self.cwd.clone()),
             interrupt: self.interrupt.clone(),
         }
     }

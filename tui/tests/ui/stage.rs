@@ -154,7 +154,7 @@ pub(super) async fn play<T>(
     let facts = Facts {
         socket: world.socket(),
         state_dir: world.dir.path().join("state"),
-        cwd: world.cwd.clone(),
+        cwd: Some(world.cwd.clone()),
         env: world.env.iter().cloned().collect(),
     };
     let effects = Effects::new(facts, client, sender, None);

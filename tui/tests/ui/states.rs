@@ -216,6 +216,14 @@ pub(super) fn a_host_could_not_be_checked() {
 }
 
 #[test]
+fn a_directory_that_is_gone_is_not_called_the_root() {
+    let mut model = model(&[]);
+    model.setting.cwd = String::new();
+    let shown = screen(&model);
+    assert!(shown.contains("make a pod from a directory; the one this was started in is gone"));
+}
+
+#[test]
 fn nothing_is_scrolled_past_its_end() {
     let mut model = with(mixed());
     press(&mut model, "f2");

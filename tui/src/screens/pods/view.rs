@@ -249,13 +249,13 @@ fn empty(model: &Model, width: u16) -> Vec<Line<'static>> {
     say(Role::Accent, "No pods yet");
     say(Role::Plain, "");
     let new = key(Action::New);
-    say(
-        Role::Plain,
-        &format!(
-            "{new}  make a pod from a directory; it begins with {}",
-            plain_line(&model.setting.cwd)
-        ),
-    );
+    let cwd = plain_line(&model.setting.cwd);
+    let from = if cwd.is_empty() {
+        "the one this was started in is gone".to_owned()
+    } else {
+        format!("it begins with {cwd}")
+    };
+    say(Role::Plain, &format!("{new}  make a pod from a directory; {from}"));
     say(Role::Plain, &format!("{}  check that pods can run here", key(Action::Doctor)));
     say(Role::Plain, &format!("{}  every key", key(Action::Help)));
     say(Role::Plain, "");
