@@ -177,7 +177,8 @@ impl Pods {
         self.step(world, 1);
     }
 
-    /// Marks all that are shown; takes the marks off when they are.
+    /// Marks all that are shown beside those that are marked; takes their marks off when they
+    /// all are.
     pub fn mark_all(&mut self, world: &World) {
         let rows = self.rows(world);
         let shown = rows.iter().filter_map(|row| match row {
@@ -185,7 +186,11 @@ impl Pods {
             Row::Host(_) => None,
         });
         let shown: BTreeSet<PodId> = shown.collect();
-        self.marks = if self.marks == shown { BTreeSet::new() } else { shown };
+        if shown.is_subset(&self.marks) {
+            self.marks.retain(|id| !shown.contains(id));
+        } else {
+            self.marks.extend(shown);
+        }
     }
 
     /// Marks the pod of the cursor, or takes its mark off.

@@ -13,6 +13,7 @@ use crate::theme::Role;
 use crate::view::journal_extent;
 use crate::widgets::input::LineInput;
 use crate::widgets::layers::{Confirm, Layer, Then};
+use crate::widgets::text::count;
 use pinacle_protocol::{
     Accepted, ApiError, ConfigPlan, ConfigReport, ErrorKind, Event, HostReport, HostStatus,
     HostView, OperationStatus, OperationView, PodDetail, PodId,
@@ -223,13 +224,7 @@ fn on_detail(model: &mut Model, id: &PodId, answer: Result<Box<PodDetail>, ApiEr
         Role::Bad,
         "The spec changed since you began. What the other one changed:".to_owned(),
     )];
-    for change in line_changes(&editor.base, &detail.spec_text) {
-        match change {
-            Change::Same(_) => {}
-            Change::Removed(line) => lines.push((Role::Removed, format!("  - {line}"))),
-            Change::Added(line) => lines.push((Role::Added, format!("  + {line}"))),
-        }
-    }
+    lines.extend(changed_lines(&editor.base, &detail.spec_text));
     lines.push((
         Role::Plain,
         format!("Yes puts yours in its place. No leaves you in the editor{takes}."),
@@ -377,12 +372,26 @@ fn on_draft(model: &mut Model, name: &str, text: Option<String>) {
         return;
     }
     let mut lines = vec![(Role::Plain, "Changes were kept that were never applied:".to_owned())];
-    for change in line_changes(&editor.text(), &text) {
-        match change {
-            Change::Same(_) => {}
-            Change::Removed(line) => lines.push((Role::Removed, format!("  - {line}"))),
-            Change::Added(line) => lines.push((Role::Added, format!("  + {line}"))),
-        }
-    }
+    lines.extend(changed_lines(&editor.text(), &text));
+    let no = "Without them they are offered again, until you change something else.";
+    lines.push((Role::Faint, no.to_owned()));
     model.layers.push(confirm("Take up your draft?", lines, Then::TakeDraft(text)));
+}
+
+/// Lines of a comparison that are shown: nobody reads more in a question.
+const COMPARED: usize = 200;
+
+/// Returns what differs between two texts, a line for each.
+fn changed_lines(before: &str, after: &str) -> Vec<(Role, String)> {
+    let changes = line_changes(before, after).into_iter().filter_map(|change| match change {
+        Change::Same(_) => None,
+        Change::Removed(line) => Some((Role::Removed, format!("  - {line}"))),
+        Change::Added(line) => Some((Role::Added, format!("  + {line}"))),
+    });
+    let mut lines: Vec<(Role, String)> = changes.collect();
+    if lines.len() > COMPARED {
+        let more = lines.split_off(COMPARED).len();
+        lines.push((Role::Faint, format!("  and {}", count(more, "more line"))));
+    }
+    lines
 }

@@ -187,3 +187,17 @@ fn a_pod_that_is_gone_keeps_its_name_and_nothing_is_asked_of_it() {
     update(&mut model, Msg::Inventory(Box::new(inventory(Vec::new()))));
     assert!(screen(&model).contains("api is gone"), "{}", screen(&model));
 }
+
+#[test]
+fn all_that_are_shown_are_marked_beside_the_others() {
+    let marked = |model: &Model| -> Vec<String> {
+        model.targets().iter().map(|id| model.world.slug(id)).collect()
+    };
+    let mut model = model(&["ape", "bee", "cat"]);
+    press(&mut model, "/ p enter a");
+    assert_eq!(marked(&model), ["ape"]);
+    press(&mut model, "/ ctrl-u b enter a");
+    assert_eq!(marked(&model), ["bee", "ape"], "the one on the screen first");
+    press(&mut model, "a");
+    assert_eq!(marked(&model), ["ape"], "those that are shown are taken off");
+}

@@ -152,3 +152,16 @@ fn text_and_preview_keep_apart_and_what_is_cut_is_marked() {
     assert!(!shown.contains("w--") && shown.contains(" -- with every default"), "{shown}");
     assert!(shown.contains("nn…"), "{shown}");
 }
+
+#[test]
+fn of_a_draft_a_readable_part_is_shown() {
+    let mut model = new_pod(3);
+    let draft: String = (0..60_000).map(|n| format!("key{n}: value\n")).collect();
+    update(&mut model, Msg::Draft("new".to_owned(), Some(draft)));
+    let shown = screen(&model);
+    assert!(shown.contains("Take up your draft?") && shown.contains("+ key0: value"), "{shown}");
+    press(&mut model, "G");
+    let shown = screen(&model);
+    assert!(shown.contains("and 59801 more lines"), "{shown}");
+    assert!(shown.contains("offered again, until you change something else"), "{shown}");
+}
