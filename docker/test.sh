@@ -88,6 +88,15 @@ is "ready says ok, on any host" ok "$(at whatever.example /.pinacle/ready)"
 has "resolvers are written" "options ndots:0" "$(inside cat /etc/resolv.conf)"
 lacks "the engine's resolver is gone" 127.0.0.11 "$(inside cat /etc/resolv.conf)"
 
+# --- before the first apply ---
+scanned() { inside s6-svscanctl -a /dev/shm/pinacle-services; }
+for round in "when it is new" "also when that was killed"; do
+    if within 60 scanned; then ok "a supervisor waits for services, $round"; else fail "supervisor, $round" "$(inside ps -eo pid,ppid,args)"; fi
+    is "whose directory is private, $round" 700 "$(mode_of /dev/shm/pinacle-services)"
+    inside sh -c 'kill -9 $(pgrep -x s6-svscan | grep -vx 1)'
+done
+is "and nothing is supervised" '{"services": [], ' "$(inside pinacle-pod status | cut -c1-17)"
+
 # --- apply ---
 cat >"$scratch/pod.json" <<'J'
 {"version":1,"id":"t1","name":"blog","slug":"blog","revision":1,"defaultPort":3000,"externalPort":30000,"workingDir":"/workspace/blog","user":"root",

@@ -3,7 +3,7 @@
 
 use super::error::{Answer, Touch, failure, read, silent};
 use super::socket;
-use super::{DockerSettings, build, isolation, network, usage};
+use super::{DockerSettings, arrivals, build, isolation, network, usage};
 use crate::backend::StopSwitch;
 use crate::fail;
 use crate::journal::{CommandStart, PodJournal};
@@ -32,6 +32,7 @@ pub(super) struct Shared {
     docker: Mutex<Option<Docker>>,
     pub(super) builds: build::Turns,
     pub(super) networks: network::Turns,
+    pub(super) arrivals: arrivals::Arrivals,
     pub(super) isolation: isolation::Findings,
     /// Thrown when the daemon ends: checks are broken off, and none begins.
     pub(super) stop: StopSwitch,
@@ -50,6 +51,7 @@ impl Shared {
             docker: Mutex::new(None),
             builds: build::Turns::default(),
             networks: network::Turns::default(),
+            arrivals: arrivals::Arrivals::default(),
             readings: Mutex::default(),
             report: Mutex::default(),
             gvisor_runtimes: Mutex::default(),

@@ -4,6 +4,7 @@
 //! a call is written into the journal; the other files carry out one kind of
 //! call each.
 
+mod arrivals;
 mod build;
 mod ceiling;
 mod cgroup;
@@ -172,6 +173,19 @@ impl Engine for DockerEngine {
 }
 
 async fn carry_out(
+    shared: &Arc<Shared>,
+    owner: &Ownership,
+    journal: &PodJournal,
+    call: EngineCall,
+) -> Result<EngineOutcome, EngineFailure> {
+    let now = || shared.settings.clock.monotonic_ms();
+    let turn = shared.arrivals.turn(now(), &owner.pod, &call).await;
+    let result = dispatch(shared, owner, journal, call).await;
+    turn.end(result.is_ok().then(now));
+    result
+}
+
+async fn dispatch(
     shared: &Arc<Shared>,
     owner: &Ownership,
     journal: &PodJournal,
