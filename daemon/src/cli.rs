@@ -5,6 +5,7 @@ use crate::clock::Clock;
 use crate::engine::Engine;
 use crate::engine::docker::{CaBundle, DockerEngine, DockerSettings};
 use crate::journal::{Journal, JournalLimits};
+use crate::presence::Presence;
 use crate::settings::{Settings, SettingsError};
 use crate::store::{self, StoreError};
 use crate::{Deps, rpc};
@@ -134,6 +135,7 @@ async fn serve(args: Args) -> anyhow::Result<()> {
     }
     let opened = store::open(&paths.state_dir, &clock)?;
     say_what_was_found(&opened);
+    let _presence = presence(&opened.owner);
     let journal_dir = paths.state_dir.join("journal");
     let journal = Journal::open(journal_dir, journal_limits(&settings), clock.clone())
         .context("cannot open the journals")?;
@@ -202,6 +204,23 @@ fn say_what_was_found(opened: &store::Opened) {
     if let Some(error) = &opened.unwritable {
         tracing::error!(error = error.to_api().chain(), "nothing can be stored at present");
     }
+}
+
+/// Lets other daemons of this machine know that this one runs, where that can be known.
+fn presence(owner: &OwnerId) -> Option<Presence> {
+    let taken = Presence::take(owner.as_str());
+    if let Err(error) = &taken {
+        match error.kind() {
+            std::io::ErrorKind::Unsupported => {}
+            std::io::ErrorKind::AddrInUse => tracing::warn!(
+                %owner,
+                "another daemon of this owner id runs: one state directory is a copy of the \
+                 other, and both go on with the same pods"
+            ),
+            _ => tracing::warn!(%error, "other daemons cannot tell that this one runs"),
+        }
+    }
+    taken.ok()
 }
 
 fn journal_limits(settings: &Settings) -> JournalLimits {

@@ -15,6 +15,7 @@ pub mod fail;
 mod host_task;
 pub mod image;
 pub mod journal;
+mod presence;
 pub mod publish;
 pub mod rpc;
 mod sealed;

@@ -34,7 +34,6 @@ fn a_deleted_database_is_rebuilt_from_labels() {
 fn a_pod_of_another_daemon_is_adopted_only_when_asked() {
     let mut old = daemon();
     let shown = old.create("orphan", "slug: orphan\nisolation: runc\n");
-    old.kill();
     let new = daemon();
     let listed = new.ok(&["ls", "--json"]).stdout;
     assert!(!listed.contains("orphan"), "{listed}");
@@ -42,6 +41,12 @@ fn a_pod_of_another_daemon_is_adopted_only_when_asked() {
         let report = new.run(&["doctor", "--json"]).stdout;
         if report.contains(&id(&shown)) { Ok(()) } else { Err(report) }
     });
+    let refused = new.run(&["adopt", &id(&shown), "--json"]);
+    assert_eq!(refused.code, 5, "{refused:#?}");
+    let said = refused.error()["message"].to_string();
+    assert!(said.contains("another daemon, which runs on this machine"), "{said}");
+    assert_eq!(old.show("orphan")["pod"]["phase"], "running");
+    old.kill();
     new.ok(&["adopt", &id(&shown)]);
     new.wait_phase("orphan", "running");
     new.ok(&["rm", "orphan", "--yes"]);

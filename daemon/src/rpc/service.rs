@@ -4,12 +4,13 @@
 use super::{inside, resolve};
 use crate::backend::Backend;
 use crate::engine::Freshness;
+use crate::presence;
 use crate::publish::Published;
 use pinacle_core::event::{Action, LossConsent, ReconfigureRequest, Request};
 use pinacle_protocol::{
     Accepted, AdoptPod, ApiError, ConfigApply, ConfigPlan, ConfigReport, CreatePod, Cursor,
     ErrorKind, EventBatch, HostId, HostReport, HostStatus, Inventory, JournalPage, OperationId,
-    OperationView, Pinacle, PodAction, PodDetail, PodPhase, PodRef, PodTicket, PodUsage,
+    OperationView, Pinacle, PodAction, PodDetail, PodId, PodPhase, PodRef, PodTicket, PodUsage,
     ProcessView, ServerInfo,
 };
 use std::collections::BTreeMap;
@@ -75,11 +76,7 @@ impl Handler {
     }
 
     /// Asks one host what its pods use.
-    async fn usage_on(
-        &self,
-        host: &HostId,
-        pods: &[pinacle_protocol::PodId],
-    ) -> Result<Vec<PodUsage>, ApiError> {
+    async fn usage_on(&self, host: &HostId, pods: &[PodId]) -> Result<Vec<PodUsage>, ApiError> {
         let Some(engine) = self.backend.engines.get(host) else { return Ok(Vec::new()) };
         match tokio::time::timeout(USAGE_LIMIT, engine.usage(pods)).await {
             Ok(answer) => answer.map_err(|failure| failure.error),
@@ -97,6 +94,23 @@ impl Handler {
 fn wait_limit(context: &Context, wait_ms: u64) -> Duration {
     let left = context.deadline.saturating_duration_since(std::time::Instant::now());
     Duration::from_millis(wait_ms).min(MAX_WAIT).min(left.saturating_sub(BEFORE_DEADLINE))
+}
+
+/// Refuses to take over a pod from a daemon that is known to run: each would undo what the
+/// other does.
+fn no_living_owner(published: &Published, host: &HostId, pod: &PodId) -> Result<(), ApiError> {
+    let foreign = published
+        .hosts
+        .get(host)
+        .and_then(|host| host.foreign.iter().find(|foreign| foreign.id == *pod));
+    if !foreign.is_some_and(|foreign| presence::is_present(&foreign.owner)) {
+        return Ok(());
+    }
+    let message = format!("pod {pod} belongs to another daemon, which runs on this machine");
+    Err(ApiError::new(ErrorKind::Conflict, message).hint(
+        "stop that one for good first, with `pinacle-tui daemon stop` and its --state-dir: two \
+         daemons undo each other's changes",
+    ))
 }
 
 impl Pinacle for Handler {
@@ -148,6 +162,7 @@ impl Pinacle for Handler {
     async fn pod_adopt(self, _: Context, request: AdoptPod) -> Result<Accepted, ApiError> {
         let host = request.host.unwrap_or_else(HostId::local);
         let AdoptPod { request_id, pod, .. } = request;
+        no_living_owner(&self.backend.driver.published(), &host, &pod)?;
         self.backend.driver.request(Request::Adopt { request_id, host, pod }).await
     }
 

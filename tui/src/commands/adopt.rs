@@ -26,7 +26,7 @@ pub async fn run(session: &mut Session, args: AdoptArgs) -> Result<(), Failure> 
     let report =
         ActionReport { pod: pod.id, slug, outcome: lifecycle::ADOPTED, url: pod.url, operation };
     lifecycle::report(session, &report)?;
-    // Nothing here can tell whether that one is gone for good.
+    // One that runs on this machine was refused; nothing can tell of others.
     session.console.warn(&format!(
         "if the daemon that made {} still runs, it goes on with the pod as well, and each undoes \
          what the other does: stop that one for good",
