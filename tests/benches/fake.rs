@@ -55,8 +55,9 @@ impl Fake {
         let journal =
             Journal::open(self.dir.join("journal"), JournalLimits::default(), clock.clone())?;
         let mut settings = Settings::default();
-        // Room for ten thousand.
+        // Room for ten thousand, and some that are made and removed again beside them.
         settings.network.pool = "10.0.0.0/8".to_owned();
+        (settings.ports.first, settings.ports.last) = (20_000, 59_999);
         let engine: Arc<dyn Engine> = Arc::new(self.engine.clone());
         let stop = StopSwitch::default();
         let listener = rpc::listen(&self.socket())?;

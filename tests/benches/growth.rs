@@ -106,11 +106,7 @@ async fn event(fake: &Fake, client: &Client, pods: usize) -> anyhow::Result<f64>
     let before = cpu_seconds(std::process::id());
     for id in &ids {
         fake.engine.kill(id);
-        until(client, id.as_str(), PodPhase::Running, || {
-            let up = fake.engine.look_at(id);
-            up.and_then(|pod| pod.container).is_some_and(|c| c.exit_code.is_none())
-        })
-        .await?;
+        until(client, id.as_str(), PodPhase::Running, || fake.engine.is_up(id)).await?;
     }
     let used = cpu_seconds(std::process::id()) - before;
     fake::until_running(client, pods).await?;

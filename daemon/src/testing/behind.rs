@@ -47,6 +47,7 @@ impl FakeEngine {
                 && let Some(container) = world.containers.remove(&names::container(pod))
             {
                 world.containers.insert(to.to_owned(), container);
+                world.odd.insert(to.to_owned());
             }
         });
     }
@@ -68,9 +69,13 @@ impl FakeEngine {
     /// Gives a label of a pod's container another value, which no engine can: by hand, in
     /// the engine's own files.
     pub fn edit_label(&self, pod: &PodId, label: &str, value: &str) {
-        self.with_container(pod, |container| {
-            if let Some(there) = container.plan.labels.get_mut(label) {
+        self.behind(pod, |world| {
+            let name = names::container(pod);
+            let container = world.containers.get_mut(&name);
+            if let Some(there) = container.and_then(|c| c.plan.labels.get_mut(label)) {
                 value.clone_into(there);
+                // The label may be the one that says whose it is.
+                world.odd.insert(name);
             }
         });
     }

@@ -265,6 +265,11 @@ impl FakeEngine {
         self.state().world.observe_pod(pod)
     }
 
+    /// Returns whether a pod's container runs; unlike a look, at once among ten thousand.
+    pub fn is_up(&self, pod: &PodId) -> bool {
+        self.state().world.is_running(pod)
+    }
+
     pub(super) fn changed(&self, pod: &PodId) {
         // Nobody may be watching.
         let _ = self.changes.send(pod.clone());

@@ -34,6 +34,8 @@ pub(super) struct Container {
 #[derive(Debug, Default)]
 pub(super) struct World {
     pub(super) containers: BTreeMap<String, Container>,
+    /// Names under which a container may be a pod's that is not called so.
+    pub(super) odd: BTreeSet<String>,
     pub(super) networks: BTreeMap<String, NetworkPlan>,
     pub(super) volumes: BTreeMap<String, Labels>,
     images: BTreeSet<String>,
