@@ -46,7 +46,7 @@ pub async fn run(session: &mut Session) -> Result<(), Failure> {
 ///
 /// # Errors
 ///
-/// As [`print`].
+/// As [`print()`].
 pub fn print_started(session: &mut Session, server: ServerInfo) -> Result<(), Failure> {
     if session.console.verbosity == Verbosity::Quiet && !session.console.is_json() {
         return Ok(());
