@@ -3,7 +3,7 @@
 
 use crate::engine;
 use crate::own_engine::OwnEngine;
-use crate::wait::eventually;
+use crate::wait::{PAUSE, eventually, within};
 use serde_json::Value;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
@@ -12,6 +12,9 @@ use std::sync::atomic::{AtomicU16, Ordering};
 
 /// Tests of one process that run at the same time get different numbers.
 static NEXT: AtomicU16 = AtomicU16::new(0);
+
+/// How long a daemon may take to end when its test is over.
+const LAST_CALLS: std::time::Duration = std::time::Duration::from_secs(5);
 
 /// Programs under test, given by the test crate because only it knows their paths.
 #[derive(Debug, Clone, Copy)]
@@ -240,19 +243,31 @@ impl Daemon {
         }
     }
 
-    /// Ends a daemon that a client started, without warning.
-    fn kill_started(&self) {
+    /// Returns the process of a daemon that a client started.
+    fn started(&self) -> Option<String> {
         let lock = self.state().join("pinacled.lock");
-        let pid = std::fs::read_to_string(lock).unwrap_or_default();
-        let Ok(pid) = pid.trim().parse::<u32>() else { return };
-        let line = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        let pid = std::fs::read_to_string(lock).ok()?.trim().to_owned();
+        let line = std::fs::read(format!("/proc/{pid}/cmdline")).ok()?;
         let state = self.state();
         // The number may be another's by now.
-        if String::from_utf8_lossy(&line).contains(&*state.to_string_lossy()) {
-            let killed = Command::new("kill").args(["-KILL", &pid.to_string()]).status();
-            if !killed.is_ok_and(|status| status.success()) {
-                eprintln!("the daemon {pid} stays");
-            }
+        String::from_utf8_lossy(&line).contains(&*state.to_string_lossy()).then_some(pid)
+    }
+
+    /// Ends the daemon when the test is over: in order if it does, for what it has asked its
+    /// engine for would be made after it is gone, too, and after all was cleared away.
+    fn end(&mut self) {
+        let own = self.child.as_ref().map(|child| child.id().to_string());
+        let started = self.started().filter(|pid| own.as_ref() != Some(pid));
+        for pid in own.into_iter().chain(started) {
+            signal("-TERM", &pid);
+        }
+        let ended = within(LAST_CALLS, PAUSE, || {
+            let own = self.has_died();
+            if own && self.started().is_none() { Ok(()) } else { Err(()) }
+        });
+        if ended.is_err() {
+            self.kill();
+            self.started().inspect(|pid| signal("-KILL", pid));
         }
     }
 
@@ -368,8 +383,7 @@ impl Daemon {
 impl Drop for Daemon {
     /// Removes what the daemon made on the engine, whatever state the test ended in.
     fn drop(&mut self) {
-        self.kill();
-        self.kill_started();
+        self.end();
         let owner = self.owner();
         if owner.is_empty() {
             return;
@@ -380,6 +394,13 @@ impl Drop for Daemon {
         if std::thread::panicking() {
             eprintln!("daemon's log: {}", self.log_tail());
         }
+    }
+}
+
+fn signal(name: &str, pid: &str) {
+    // It may have ended by itself.
+    if !Command::new("kill").args([name, pid]).status().is_ok_and(|status| status.success()) {
+        eprintln!("the process {pid} took no {name}");
     }
 }
 

@@ -1,6 +1,7 @@
 //! The real engine, through its own command line: what Pinacle did is checked
 //! with another program's eyes.
 
+use crate::wait::{PATIENCE, PAUSE, within};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
@@ -50,26 +51,28 @@ pub fn checks_of(owner: &str) -> Vec<String> {
     labelled(&format!("label=dev.pinacle.check={owner}"))
 }
 
-/// Removes everything of an owner, and again until nothing more appears: what a killed
-/// daemon had asked for may still be in the making.
+/// Removes everything of an owner, and again until nothing is there: a removal the daemon
+/// had asked for may be under way, and keeps a network from going until it is done.
 pub fn remove_all_of(owner: &str) {
-    for _ in 0..10 {
+    let removed = within(PATIENCE, PAUSE, || {
         let found = [owned_by(owner), checks_of(owner)].concat();
-        if found.is_empty() {
-            return;
-        }
-        for thing in found {
-            let (kind, name) = thing.split_once(' ').unwrap_or_default();
-            let args: &[&str] = match kind {
-                "container" => &["rm", "-f", "-v", name],
-                "network" => &["network", "rm", name],
-                _ => &["volume", "rm", "-f", name],
-            };
-            if let Err(said) = try_docker(args) {
-                eprintln!("cleaning up {thing}: {said}");
-            }
-        }
+        let failed: Vec<_> = found.iter().filter_map(|thing| remove(thing).err()).collect();
+        // Gone without an error is looked at once more: only an empty list says so.
+        if found.is_empty() { Ok(()) } else { Err(failed) }
+    });
+    if let Err(said) = removed {
+        eprintln!("cleaning up: {said:#?}");
     }
+}
+
+fn remove(thing: &str) -> Result<String, String> {
+    let (kind, name) = thing.split_once(' ').unwrap_or_default();
+    let args: &[&str] = match kind {
+        "container" => &["rm", "-f", "-v", name],
+        "network" => &["network", "rm", name],
+        _ => &["volume", "rm", "-f", name],
+    };
+    try_docker(args).map_err(|said| format!("{thing}: {said}"))
 }
 
 fn labelled(filter: &str) -> Vec<String> {

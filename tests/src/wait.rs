@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 pub const PATIENCE: Duration = Duration::from_secs(90);
 
 /// The longest pause between two looks.
-const PAUSE: Duration = Duration::from_millis(200);
+pub const PAUSE: Duration = Duration::from_millis(200);
 
 /// Looks again and again until `look` returns `Ok`, and returns what it found.
 ///
@@ -23,21 +23,32 @@ pub fn eventually<T, S: Debug>(what: &str, look: impl FnMut() -> Result<T, S>) -
 /// # Panics
 ///
 /// As [`eventually`] does.
-#[expect(clippy::disallowed_methods, reason = "a deadline needs a clock")]
 pub fn eventually_within<T, S: Debug>(
     longest: Duration,
     what: &str,
-    mut look: impl FnMut() -> Result<T, S>,
+    look: impl FnMut() -> Result<T, S>,
 ) -> T {
-    let end = Instant::now() + PATIENCE;
+    let found = within(PATIENCE, longest, look);
+    found.unwrap_or_else(|seen| panic!("waited {PATIENCE:?} for: {what}; last seen: {seen:#?}"))
+}
+
+/// Looks again and again until `look` returns `Ok`, for so long.
+///
+/// # Errors
+///
+/// What was seen last.
+#[expect(clippy::disallowed_methods, reason = "a deadline needs a clock")]
+pub fn within<T, S>(
+    limit: Duration,
+    longest: Duration,
+    mut look: impl FnMut() -> Result<T, S>,
+) -> Result<T, S> {
+    let end = Instant::now() + limit;
     let mut pause = Duration::from_millis(5);
     loop {
         match look() {
-            Ok(found) => return found,
-            Err(seen) if Instant::now() >= end => {
-                panic!("waited {PATIENCE:?} for: {what}; last seen: {seen:#?}")
-            }
-            Err(_) => std::thread::sleep(pause),
+            Err(_) if Instant::now() < end => std::thread::sleep(pause),
+            found => return found,
         }
         pause = (pause * 2).min(longest);
     }
