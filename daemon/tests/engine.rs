@@ -140,6 +140,23 @@ async fn a_range_in_use_is_told() {
 }
 
 #[tokio::test]
+async fn a_bridge_name_that_is_held_for_good_keeps_no_pod_from_its_network() {
+    with_rig(async |rig| {
+        let plan = rig.network_plan();
+        let other = format!("pinacle-test-{}", rig.pod);
+        let named = format!("com.docker.network.bridge.name={}", plan.bridge);
+        docker(&["network", "create", "--opt", &named, &other]).await;
+        let made = rig.call(EngineCall::CreateNetwork(plan.clone())).await;
+        // Once more: it is found by its name and range.
+        let again = rig.call(EngineCall::CreateNetwork(plan.clone())).await;
+        docker(&["network", "rm", &other]).await;
+        assert!(made.is_ok() && again.is_ok(), "{made:?}, {again:?}");
+        rig.done(EngineCall::RemoveNetwork { name: plan.name }).await;
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn what_is_not_ours_is_neither_used_nor_removed() {
     with_rig(async |rig| {
         let image = rig.image().await;

@@ -56,12 +56,19 @@ pub(super) enum Answer {
     Refused,
 }
 
+const SAME_BRIDGE: &str = "networks have same bridge name";
+
+/// Returns whether the engine says that another network's bridge has the name.
+pub(super) fn is_bridge_taken(failure: &EngineFailure) -> bool {
+    failure.error.chain().contains(SAME_BRIDGE)
+}
+
 /// Words of the engine, lower case, and what they mean; the first that occurs counts.
 const WORDS: &[(&str, Answer)] = &[
     ("pool overlaps with other one", Answer::SubnetTaken),
     ("networks have overlapping", Answer::SubnetTaken),
     // Only a network of the same pod has it: one that the engine made after it was given up.
-    ("networks have same bridge name", Answer::Passing),
+    (SAME_BRIDGE, Answer::Passing),
     // In full the words are about a port; alone they are about the fixed address of a
     // container whose predecessor is still being taken off the network.
     ("bind: address already in use", Answer::PortTaken),

@@ -3,7 +3,7 @@
 use super::client::{
     Act, CALL_LIMIT, RUNTIME_LIMIT, Shared, change, filter, gone_is_fine, is_ours, look, look_for,
 };
-use super::error::{left_alone, not_ours, permanent};
+use super::error::{is_bridge_taken, left_alone, not_ours, permanent};
 use super::line::Line;
 use super::routes;
 use crate::journal::PodJournal;
@@ -75,7 +75,15 @@ pub(super) async fn ensure(
         }
         // Never closed, so that there is always a turn.
         let turn = shared.networks.0.acquire().await;
-        let created = create(&docker, journal, plan).await;
+        let mut created = create(&docker, journal, plan, driver_options(plan)).await;
+        if created.as_ref().err().is_some_and(is_bridge_taken) {
+            // An engine that was killed in the middle of it may keep the name for a network
+            // that it neither lists nor removes, for good. The engine then names the bridge.
+            // Should it be one still in the making, its range is taken, too.
+            let mut options = driver_options(plan);
+            options.remove(BRIDGE_NAME);
+            created = create(&docker, journal, plan, options).await;
+        }
         drop(turn);
         match created {
             Ok(()) => return Ok(EngineOutcome::Done),
@@ -135,13 +143,13 @@ async fn create(
     docker: &Docker,
     journal: &PodJournal,
     plan: &NetworkPlan,
+    options: HashMap<String, String>,
 ) -> Result<(), EngineFailure> {
     let subnet = plan.subnet.to_string();
     let gateway = plan.subnet.gateway().to_string();
     let mut line = Line::docker(&["network", "create", "--driver", "bridge"])
         .opt("--subnet", &subnet)
         .opt("--gateway", &gateway);
-    let options = driver_options(plan);
     for (name, value) in std::collections::BTreeMap::from_iter(&options) {
         line = line.opt("--opt", format!("{name}={value}"));
     }
