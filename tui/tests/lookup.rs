@@ -63,16 +63,7 @@ async fn directories_of_the_same_name_are_not_taken_for_each_other() {
 #[tokio::test]
 async fn the_pod_of_a_directory_that_is_gone_is_not_meant_by_another() {
     let mut world = World::new();
-    let (first, second) = (world.dir.path().join("wt1"), world.dir.path().join("wt2"));
-    for dir in [&first, &second] {
-        std::fs::create_dir(dir).expect("a directory");
-        std::fs::write(dir.join("pinacle.yaml"), "name: app\n").expect("a file");
-    }
-    world.cwd = first.clone();
-    world.run("up -d").await.exits(0).says("app created");
-    std::fs::remove_dir_all(&first).expect("it goes");
-    world.cwd = second;
-    let gone = format!("app was made from {}, which is gone", first.display());
+    let gone = world.after_one_that_is_gone().await;
     let before = world.fake.state().calls.clone();
     for line in ["stop", "start", "restart", "show", "logs", "url", "url 8726"] {
         world.run(line).await.exits(5).says(&gone).says("name it").says("`pinacle-tui up`");

@@ -69,16 +69,7 @@ async fn a_directory_whose_path_is_no_text_is_not_left_out_unsaid() {
 #[tokio::test]
 async fn the_pod_of_a_directory_that_is_gone_is_taken_over_only_when_agreed_to() {
     let mut world = World::new();
-    let (first, second) = (world.dir.path().join("wt1"), world.dir.path().join("wt2"));
-    for dir in [&first, &second] {
-        std::fs::create_dir(dir).expect("a directory");
-        std::fs::write(dir.join("pinacle.yaml"), "name: app\n").expect("a file");
-    }
-    world.cwd = first.clone();
-    world.run("up -d").await.exits(0).says("app created");
-    std::fs::remove_dir_all(&first).expect("it goes");
-    world.cwd = second.clone();
-    let gone = format!("app was made from {}, which is gone", first.display());
+    let gone = world.after_one_that_is_gone().await;
     world.run("up -d").await.exits(5).says(&gone).says("--yes").says("--name").says("rm app");
     world.terminals = ASKABLE;
     world.input = b"\n".to_vec();

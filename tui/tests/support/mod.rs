@@ -130,6 +130,21 @@ impl World {
         self.env.push((key.into(), value.into()));
     }
 
+    /// Goes to a directory whose project has the name of another one's, which has a pod and
+    /// is gone; returns what is said of that.
+    pub(crate) async fn after_one_that_is_gone(&mut self) -> String {
+        let [first, second] = ["wt1", "wt2"].map(|name| self.dir.path().join(name));
+        for dir in [&first, &second] {
+            std::fs::create_dir(dir).expect("a directory");
+            std::fs::write(dir.join("pinacle.yaml"), "name: app\n").expect("a file");
+        }
+        self.cwd = first.clone();
+        self.run("up -d").await.exits(0).says("app created");
+        std::fs::remove_dir_all(&first).expect("it goes");
+        self.cwd = second;
+        format!("app was made from {}, which is gone", first.display())
+    }
+
     /// Writes a file of the project.
     pub(crate) fn write(&self, name: &str, text: &str) -> PathBuf {
         let path = self.cwd.join(name);

@@ -161,21 +161,29 @@ fn nothing_breaks_the_screen_and_a_recording_shows_it_again() {
     }
 }
 
-#[test]
-fn a_recording_shows_the_same_and_holds_no_secret() {
+fn recorded(recorder: &mut Recorder, live: &mut Model, msg: Msg) {
+    recorder.note(live, &msg);
+    update(live, msg);
+}
+
+/// On the journal of the second of two pods, as recorded from the beginning.
+fn on_a_journal() -> (Model, Recorder) {
     let mut live = model(&["api", "web"]);
     live.setting = pinacle_tui::model::Setting {
         theme: pinacle_tui::theme::Theme::Plain,
         ..Default::default()
     };
     let mut recorder = Recorder::new();
-    let mut feed = |live: &mut Model, msg: Msg| {
-        recorder.note(live, &msg);
-        update(live, msg);
-    };
     for key in ["down", "enter", "Z"] {
-        feed(&mut live, Msg::Key(key.parse().expect("a key")));
+        recorded(&mut recorder, &mut live, Msg::Key(key.parse().expect("a key")));
     }
+    (live, recorder)
+}
+
+#[test]
+fn a_recording_shows_the_same_and_holds_no_secret() {
+    let (mut live, mut recorder) = on_a_journal();
+    let mut feed = |live: &mut Model, msg: Msg| recorded(&mut recorder, live, msg);
     let number = live.number;
     let records = Feed::Records(story(), Cursor { epoch: 1, seq: 6 });
     feed(&mut live, Msg::Journal(number, records));
@@ -199,19 +207,8 @@ fn a_recording_shows_the_same_and_holds_no_secret() {
 #[test]
 fn a_recording_stays_small_and_keeps_keys_while_a_pod_floods() {
     const FLOOD: u64 = 400;
-    let mut live = model(&["api", "web"]);
-    live.setting = pinacle_tui::model::Setting {
-        theme: pinacle_tui::theme::Theme::Plain,
-        ..Default::default()
-    };
-    let mut recorder = Recorder::new();
-    let mut feed = |live: &mut Model, msg: Msg| {
-        recorder.note(live, &msg);
-        update(live, msg);
-    };
-    for key in ["down", "enter", "Z"] {
-        feed(&mut live, Msg::Key(key.parse().expect("a key")));
-    }
+    let (mut live, mut recorder) = on_a_journal();
+    let mut feed = |live: &mut Model, msg: Msg| recorded(&mut recorder, live, msg);
     let number = live.number;
     let journal = |feed| Msg::Journal(number, feed);
     let story = story();

@@ -1,7 +1,7 @@
 //! The list of pods, and the hints below it: nothing half shown, nothing stale, nothing that
 //! leads nowhere.
 
-use super::looks::mixed;
+use super::looks::{mixed, used};
 use super::play::*;
 use crate::support::views;
 use pinacle_protocol::*;
@@ -15,18 +15,6 @@ fn hints(model: &Model) -> String {
 
 fn row<'a>(shown: &'a str, word: &str) -> &'a str {
     shown.lines().find(|line| line.contains(word)).unwrap_or_else(|| panic!("no {word}: {shown}"))
-}
-
-fn used() -> Model {
-    let mut model = with(mixed());
-    let usage = PodUsage {
-        pod: views::pod_id(1),
-        cpu_milli: Some(123),
-        memory_bytes: 300 << 20,
-        memory_limit_bytes: 1 << 30,
-    };
-    update(&mut model, Msg::Usage(Ok(vec![usage])));
-    model
 }
 
 #[test]

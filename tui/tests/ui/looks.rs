@@ -62,8 +62,8 @@ pub(super) fn nothing_there() {
     check("empty", &mut model);
 }
 
-#[test]
-pub(super) fn list() {
+/// All states, and what the first pod uses.
+pub(super) fn used() -> Model {
     let mut model = with(mixed());
     let usage = PodUsage {
         pod: views::pod_id(1),
@@ -72,6 +72,12 @@ pub(super) fn list() {
         memory_limit_bytes: 1 << 30,
     };
     update(&mut model, Msg::Usage(Ok(vec![usage])));
+    model
+}
+
+#[test]
+pub(super) fn list() {
+    let mut model = used();
     check("list", &mut model);
     press(&mut model, "h down space");
     check("list_by_host", &mut model);

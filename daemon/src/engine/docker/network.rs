@@ -75,12 +75,12 @@ pub(super) async fn ensure(
         }
         // Never closed, so that there is always a turn.
         let turn = shared.networks.0.acquire().await;
-        let mut created = create(&docker, journal, plan, driver_options(plan)).await;
+        let mut options = driver_options(plan);
+        let mut created = create(&docker, journal, plan, options.clone()).await;
         if created.as_ref().err().is_some_and(is_bridge_taken) {
             // An engine that was killed in the middle of it may keep the name for a network
             // that it neither lists nor removes, for good. The engine then names the bridge.
             // Should it be one still in the making, its range is taken, too.
-            let mut options = driver_options(plan);
             options.remove(BRIDGE_NAME);
             created = create(&docker, journal, plan, options).await;
         }
