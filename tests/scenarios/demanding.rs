@@ -118,6 +118,10 @@ fn a_thousand_connections_are_served_and_more_are_told_so() {
         Err(clients.len())
     });
     assert!(refused.contains("busy"), "{refused}");
+    // Who is told so before the hello can say it all the same, and read why.
+    let mut slow = connect(&daemon);
+    assert_eq!(line(&mut slow), refused);
+    slow.write_all(RPC).expect("sent");
     // Engine and store are reached all the same: a call that needs both, by one who is in.
     let call =
         "{\"id\":1,\"call\":\"host_check\",\"args\":{\"host\":\"nowhere\",\"fresh\":false}}\n";

@@ -27,6 +27,8 @@ use tokio_util::codec::Framed;
 /// Connections at once: far more than people and scripts open, and few enough that
 /// their buffers stay small.
 const MAX_CONNECTIONS: usize = 1_000;
+/// Refused clients that are waited for at once.
+const MAX_REFUSED: usize = 16;
 /// How long connections may go on after the order to stop.
 const LINGER: Duration = Duration::from_secs(1);
 /// Pause after the kernel refused a connection for want of descriptors.
@@ -35,6 +37,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// Serves clients until the backend's switch is thrown.
 pub async fn serve(listener: UnixListener, backend: Backend) {
     let room = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    let door = Arc::new(Semaphore::new(MAX_REFUSED));
     let mut connections = JoinSet::new();
     loop {
         let stream = tokio::select! {
@@ -55,7 +58,7 @@ pub async fn serve(listener: UnixListener, backend: Backend) {
             () = backend.stop.triggered() => break,
         };
         if let Err(error) = check_peer(&stream) {
-            connections.spawn(refuse(stream, error));
+            connections.spawn(refuse(stream, error, door.clone()));
             continue;
         }
         match room.clone().try_acquire_owned() {
@@ -70,7 +73,7 @@ pub async fn serve(listener: UnixListener, backend: Backend) {
                 let message = format!("{MAX_CONNECTIONS} connections are open already");
                 let error =
                     ApiError::new(ErrorKind::Busy, message).hint("close some, or try again");
-                connections.spawn(refuse(stream, error));
+                connections.spawn(refuse(stream, error, door.clone()));
             }
         }
     }
@@ -94,10 +97,16 @@ fn check_peer(stream: &UnixStream) -> Result<(), ApiError> {
     }
 }
 
-async fn refuse(stream: UnixStream, error: ApiError) {
-    let mut lines = Framed::new(stream, wire::JsonLines::new(MAX_LINE));
+/// Says why, then waits for what the client was about to say: one that finds the connection
+/// closed while it writes its hello may never read the answer.
+async fn refuse(stream: UnixStream, error: ApiError, door: Arc<Semaphore>) {
+    let mut lines = Framed::new(stream, wire::JsonLines::new(wire::MAX_HELLO));
     // The client may have gone away; there is nobody else to tell.
     let _ = wire::server::refuse_with(&mut lines, error).await;
+    // With more of them at the door than that, they are let go at once.
+    if let Ok(_place) = door.try_acquire() {
+        let _ = tokio::time::timeout(wire::HELLO_LIMIT, lines.next()).await;
+    }
 }
 
 async fn connection(stream: UnixStream, backend: Backend) {
