@@ -130,6 +130,8 @@ mod active {
                 let direction = format!("{:?}", operation.direction).to_lowercase();
                 format!("{}-{direction}{step}", operation.kind.as_str())
             }
+            Change::Put(Record::Spare(_)) => "spare".to_owned(),
+            Change::Delete(RecordKey::Spare(_)) => "spare-forgotten".to_owned(),
             Change::Delete(RecordKey::Pod(_)) => "pod-forgotten".to_owned(),
             Change::Delete(RecordKey::Operation(_)) => "operation-forgotten".to_owned(),
         }

@@ -105,6 +105,7 @@ impl Daemon {
         if let Some(pool) = deps.settings.pool() {
             core.pool = pool;
         }
+        core.spares = deps.settings.network.spares;
         let now = Now { wall: clock.now(), mono_ms: clock.monotonic_ms() };
         let loader = driver::Loader { hosts: engines.keys().cloned().collect(), settings: core };
         let events = Arc::new(EventHub::new(clock.random_u64()));

@@ -13,6 +13,8 @@ use std::path::{Path, PathBuf};
 
 /// Largest settings file that is read, in bytes; a real one has a few lines.
 const MAX_BYTES: u64 = 256 * 1024;
+/// Most networks kept ready.
+const MOST_SPARES: usize = 64;
 
 /// What a user may set.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
@@ -50,11 +52,13 @@ impl Default for PortRange {
 pub struct NetworkSettings {
     /// The pool in CIDR form, prefix 8 to 24: each pod gets a /24 of it.
     pub pool: String,
+    /// Networks kept ready for pods to come, while there are pods; 0 to 64.
+    pub spares: usize,
 }
 
 impl Default for NetworkSettings {
     fn default() -> Self {
-        Self { pool: "10.249.0.0/16".to_owned() }
+        Self { pool: "10.249.0.0/16".to_owned(), spares: 8 }
     }
 }
 
@@ -220,6 +224,10 @@ impl Settings {
         }
         if let Some(reason) = self.pool_complaint() {
             return Some(("network.pool", reason));
+        }
+        let spares = self.network.spares;
+        if spares > MOST_SPARES {
+            return Some(("network.spares", format!("must be 0 to {MOST_SPARES}, not {spares}")));
         }
         let amounts = [
             ("journal.days", journal.days),

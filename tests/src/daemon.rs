@@ -141,8 +141,10 @@ impl Daemon {
         pool: &str,
     ) -> Self {
         let dir = tempfile::Builder::new().prefix("pinacle-").tempdir().expect("a directory");
+        // Networks that no pod has are a test's own subject.
+        let spares = if settings.starts_with("spares = ") { "" } else { "spares = 0\n" };
         let text = format!(
-            "[ports]\nfirst = {first}\nlast = {last}\n[network]\npool = \"{pool}\"\n{settings}\n"
+            "[ports]\nfirst = {first}\nlast = {last}\n[network]\npool = \"{pool}\"\n{spares}{settings}\n"
         );
         std::fs::create_dir(dir.path().join("state")).expect("a state directory");
         std::fs::write(dir.path().join("state/config.toml"), text).expect("settings");

@@ -71,7 +71,8 @@ impl State {
             let message = format!("pod {id} is being adopted already");
             return Some(Err(ApiError::new(ErrorKind::Conflict, message)));
         }
-        let Some(observed) = self.hosts.get(host).and_then(|host| host.foreign.get(id)) else {
+        let seen = self.hosts.get(host).and_then(|host| host.foreign.get(id));
+        let Some(observed) = seen.filter(|seen| !seen.is_spare()) else {
             let message = format!("no pod {id} of another daemon was seen on host `{host}`");
             return Some(Err(
                 ApiError::new(ErrorKind::NotFound, message).hint("`doctor` lists those there are")

@@ -151,8 +151,12 @@ impl State {
             pod.attempts = 0;
             pod.cancelling = false;
         }
-        if let Some(record) = self.operation_mut(operation) {
-            record.direction = Direction::Forward;
+        let Some(record) = self.operation_mut(operation) else { return };
+        record.direction = Direction::Forward;
+        let creates = record.kind == OperationKind::Create;
+        if creates && let Some(pod) = self.pod_mut(id) {
+            // One before it failed, perhaps after this one was asked for.
+            pod.record.failure = None;
         }
         if let Err(error) = self.plan(now, id, operation) {
             let label = "preparing it";
@@ -252,10 +256,14 @@ impl State {
         ticket: &Ticket,
         result: Result<EngineOutcome, EngineFailure>,
     ) {
-        let Some(operation) = self.operations.get(&ticket.operation) else { return };
+        let Some(operation) = self.operations.get(&ticket.operation) else {
+            return self.spare_call_ended(now, ticket, result);
+        };
         let id = operation.pod.clone();
         let current = operation.current();
-        let overtakes = self.pods.get(&id).is_some_and(|pod| self.is_looked_at(&pod.record.host));
+        let Some(host) = self.pods.get(&id).map(|pod| pod.record.host.clone()) else { return };
+        self.stir(now, &host);
+        let overtakes = self.is_looked_at(&host);
         let Some(pod) = self.pod_memory(&id) else { return };
         if pod.in_flight.as_ref() != Some(ticket) {
             return;

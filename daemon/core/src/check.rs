@@ -32,6 +32,16 @@ impl State {
                 return Some(format!("subnet {subnet} is held by {other} and {id}"));
             }
         }
+        for spare in self.spares() {
+            if let Some(subnet) = spare.subnet
+                && let Some(other) = subnets.insert((spare.host.clone(), subnet), &spare.id)
+            {
+                return Some(format!("subnet {subnet} is held by {other} and kept ready"));
+            }
+            if self.pods.contains_key(&spare.id) {
+                return Some(format!("{} is a pod and kept for one to come", spare.id));
+            }
+        }
         for (id, pod) in &self.pods {
             let seen = pod.container().filter(|_| pod.fresh && pod.record.port.is_none());
             // One that never ran holds no port.
@@ -81,6 +91,9 @@ impl State {
         let idle = |host: &&Host| host.status == HostStatus::Up && !waits(host);
         if let Some(host) = self.hosts.values().find(idle) {
             return Some(format!("host {} is up and will not be looked at", host.id));
+        }
+        if let Some(host) = self.hosts.values().find(|host| host.forgets_spares(&self.settings)) {
+            return Some(format!("networks of {} wait for nothing", host.id));
         }
         for (id, pod) in &self.pods {
             if !self.host_ready(&pod.record.host) {

@@ -67,7 +67,7 @@ impl State {
         }
     }
 
-    fn new_operation_id(&mut self) -> OperationId {
+    pub(crate) fn new_operation_id(&mut self) -> OperationId {
         loop {
             if let Ok(id) = OperationId::new(self.new_id())
                 && !self.operations.contains_key(&id)

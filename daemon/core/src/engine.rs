@@ -74,6 +74,13 @@ pub struct NetworkPlan {
     pub labels: BTreeMap<String, String>,
 }
 
+impl NetworkPlan {
+    /// Returns whether it is for a pod to come: one of a pod says which.
+    pub fn is_spare(&self) -> bool {
+        !self.labels.contains_key(LABEL_SPEC)
+    }
+}
+
 /// What a container may use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ContainerLimits {

@@ -10,6 +10,7 @@ use pinacle_protocol::{ApiError, ErrorKind, HostPort};
 struct Shares {
     all: usize,
     listed: usize,
+    ready: usize,
     foreign: usize,
     other: usize,
 }
@@ -19,6 +20,7 @@ impl Shares {
     fn text(&self, of: &str, others: &str) -> String {
         let parts = [
             (self.listed, "pods in the list"),
+            (self.ready, "networks made for pods to come"),
             (self.foreign, "pods of other daemons"),
             (self.other, others),
         ];
@@ -59,7 +61,9 @@ impl Host {
         let mut shares = Shares::default();
         for subnet in settings.pool.iter() {
             shares.all += 1;
-            if self.used_subnets.contains(&subnet) {
+            if self.spares.hold(subnet) {
+                shares.ready += 1;
+            } else if self.used_subnets.contains(&subnet) {
                 shares.listed += 1;
             } else if foreign.contains(&subnet) {
                 shares.foreign += 1;

@@ -24,6 +24,7 @@ impl State {
             Event::SpecRead { host, pod, text } => self.spec_read(now, &host, &pod, text),
             Event::Tick => self.tick(now),
         }
+        self.see_to_spares(now);
         self.finish()
     }
 
@@ -61,6 +62,7 @@ impl State {
         host.observed = false;
         host.looks = host.looks.saturating_add(1);
         (host.next_look, host.failed_looks) = (None, 0);
+        host.spares.not_overtaken();
         self.changed.hosts.insert(id.clone());
         for pod in self.pods_on(id) {
             if let Some(pod) = self.pod_memory(&pod) {

@@ -6,6 +6,7 @@
 use crate::engine::{HostFacts, ObservedPod, Subnet};
 use crate::held::Held;
 use crate::settings::{Settings, overlaps};
+use crate::spare::Spares;
 use pinacle_protocol::{ApiError, HostId, HostPort, HostStatus, HostView, PodId, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
@@ -37,6 +38,8 @@ pub(crate) struct Host {
     /// Pods that were last seen and are not in the list: those of other daemons, and for a
     /// moment those of ours that were just found.
     pub(crate) foreign: BTreeMap<PodId, ObservedPod>,
+    /// Networks made ahead.
+    pub(crate) spares: Spares,
 }
 
 impl Host {
@@ -56,6 +59,7 @@ impl Host {
             next_look: None,
             failed_looks: 0,
             foreign: BTreeMap::new(),
+            spares: Spares::default(),
         }
     }
 

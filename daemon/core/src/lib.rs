@@ -38,6 +38,7 @@ mod request;
 mod services;
 mod setback;
 pub mod settings;
+mod spare;
 pub mod spec;
 mod state;
 mod step;

@@ -2,8 +2,9 @@
 
 use crate::event::Now;
 use crate::host::Host;
-use crate::record::{Durability, OperationRecord, Record};
+use crate::record::{Durability, OperationRecord, Record, SpareRecord};
 use crate::settings::Settings;
+use crate::spare::Spare;
 use crate::state::{Changed, State};
 use pinacle_protocol::{HostId, PodId};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -42,6 +43,7 @@ impl State {
             match record {
                 Record::Pod(pod) => state.insert_pod(*pod),
                 Record::Operation(operation) => operations.push(*operation),
+                Record::Spare(spare) => state.insert_loaded_spare(spare),
             }
         }
         operations.sort_by_key(|operation| (operation.created_at, operation.id.clone()));
@@ -57,6 +59,12 @@ impl State {
             }
         }
         state
+    }
+
+    fn insert_loaded_spare(&mut self, record: SpareRecord) {
+        let Some(host) = self.hosts.get_mut(&record.host) else { return };
+        record.subnet.into_iter().for_each(|subnet| host.used_subnets.insert(subnet));
+        host.spares.all.insert(record.id.clone(), Spare::loaded(record));
     }
 
     fn insert_loaded_operation(&mut self, operation: OperationRecord) {

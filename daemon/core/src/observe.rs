@@ -35,6 +35,9 @@ impl State {
         self.changed.hosts.insert(id.clone());
         let mut seen: BTreeMap<PodId, ObservedPod> =
             snapshot.pods.into_iter().map(|pod| (pod.id.clone(), pod)).collect();
+        // Pods that are only now found come first.
+        self.stir(now, id);
+        self.spares_observed(id, &mut seen);
         let known = self.pods_on(id);
         for pod in &known {
             let observed = seen.remove(pod).filter(|seen| self.is_of(pod, seen));
@@ -80,6 +83,9 @@ impl State {
             return;
         }
         let ours = observed.owner == self.settings.owner.as_str();
+        if ours && observed.is_spare() && !self.adoptions.contains_key(&observed.id) {
+            return self.found_spare(host, &observed);
+        }
         if let Some(host) = self.hosts.get_mut(host) {
             host.foreign.insert(observed.id.clone(), observed.clone());
         }
@@ -101,6 +107,7 @@ impl State {
             pod.looking = false;
             pod.overtaken |= overtakes;
         }
+        self.spare_overtakes(host, id);
         if !ready {
             return;
         }
@@ -109,6 +116,10 @@ impl State {
             self.note_observation(id, observed);
             self.settle(now, id);
             self.advance(now, id);
+        } else if self.is_spare(host, id) {
+            if let Some(pod) = self.spare_observed(host, id, observed) {
+                self.unknown_pod(host, pod);
+            }
         } else if let Some(observed) = observed {
             let ours = observed.owner == self.settings.owner.as_str();
             if ours && self.was_deleted(id) {

@@ -6,10 +6,13 @@
 //! | provisioning |         |              | yes      | yes     | yes      | yes     | yes    | yes         |
 //! | starting     |         | yes          |          | yes     | yes      | yes     | yes    | yes         |
 //! | running      |         | yes          | yes      |         | yes      | yes     | yes    | yes         |
-//! | stopping     |         |              | yes      | yes     |          | yes     | yes    | yes         |
+//! | stopping     |         | yes          | yes      | yes     |          | yes     | yes    | yes         |
 //! | stopped      |         | yes          | yes      | yes     | yes      |         | yes    | yes         |
 //! | failed       | yes     | yes          | yes      | yes     | yes      | yes     |        | yes         |
 //! | terminating  |         |              |          |         |          |         |        |             |
+//!
+//! From `stopping` to `provisioning` goes a pod whose container was removed while it was
+//! stopped, and that is to run after all.
 //!
 //! A pod leaves `terminating` only by leaving the list. `failed` can become
 //! anything because what is seen on the host always wins over what was feared.
@@ -28,7 +31,7 @@ pub fn may_become(from: PodPhase, to: PodPhase) -> bool {
             (Pending, next) => next == Provisioning,
             (_, Pending) => false,
             (Provisioning | Running, _) if to == Starting => true,
-            (Starting | Running | Stopped, Provisioning) => true,
+            (Starting | Running | Stopping | Stopped, Provisioning) => true,
             (Provisioning | Starting | Running | Stopped, Stopping) => true,
             (Provisioning | Starting | Running | Stopping, Stopped) => true,
             (Provisioning | Starting | Stopping | Stopped, Running) => true,

@@ -21,6 +21,8 @@ pub enum Record {
     Pod(Box<PodRecord>),
     /// An operation.
     Operation(Box<OperationRecord>),
+    /// A network made ahead.
+    Spare(SpareRecord),
 }
 
 /// Names a stored thing.
@@ -31,6 +33,8 @@ pub enum RecordKey {
     Pod(PodId),
     /// An operation.
     Operation(OperationId),
+    /// A network made ahead, by the id of the pod to come.
+    Spare(PodId),
 }
 
 impl Record {
@@ -39,6 +43,7 @@ impl Record {
         match self {
             Self::Pod(pod) => RecordKey::Pod(pod.id.clone()),
             Self::Operation(op) => RecordKey::Operation(op.id.clone()),
+            Self::Spare(spare) => RecordKey::Spare(spare.id.clone()),
         }
     }
 }
@@ -123,6 +128,20 @@ pub struct PodRecord {
     pub unfinished: Option<Unfinished>,
     /// When it was accepted.
     pub created_at: Timestamp,
+}
+
+/// A network made ahead.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SpareRecord {
+    /// The id that the pod will have; the network is named by it.
+    pub id: PodId,
+    /// The host it is on.
+    pub host: HostId,
+    /// The owner label on it.
+    pub owner: OwnerId,
+    /// Its range; `None` for one that was found with a range that something else holds.
+    #[serde(default)]
+    pub subnet: Option<Subnet>,
 }
 
 /// The making of a container that was broken off.

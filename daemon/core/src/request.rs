@@ -67,13 +67,16 @@ impl State {
     fn create(&mut self, now: Now, create: CreateRequest) -> Result<Accepted, ApiError> {
         self.host_usable(&create.host)?;
         let slug = self.choose_slug(create.slug, create.slug_choice)?;
-        let id = self.new_pod_id();
+        let ready = self.host_ready(&create.host);
+        let spare = self.next_spare(&create.host).filter(|_| ready);
+        let id = spare.as_ref().map_or_else(|| self.new_pod_id(), |spare| spare.id.clone());
+        let owner = spare.as_ref().map_or(&self.settings.owner, |spare| &spare.owner);
         let record = PodRecord {
             id: id.clone(),
             name: create.name,
             slug,
             host: create.host,
-            owner: self.settings.owner.clone(),
+            owner: owner.clone(),
             spec_text: create.spec_text,
             spec: create.spec,
             spec_revision: Revision(1),
@@ -87,7 +90,7 @@ impl State {
             attention: None,
             fall: None,
             port: None,
-            subnet: None,
+            subnet: spare.as_ref().and_then(|spare| spare.subnet),
             image: None,
             runtime: None,
             generation: 0,
@@ -95,10 +98,10 @@ impl State {
             created_at: now.wall,
         };
         let secrets = Secrets(record.spec.secret_values());
-        let ready = self.host_ready(&record.host);
+        let host = record.host.clone();
         self.insert_pod(record);
         if let Some(pod) = self.pod_memory(&id) {
-            // Its id is new, so there is nothing of it anywhere.
+            // Its id is new, so there is nothing of it anywhere but a network, perhaps.
             pod.fresh = true;
         }
         // What a host that was not looked at yet has in use is known when its turn comes.
@@ -107,14 +110,20 @@ impl State {
             self.dirty.clear();
             self.changed.pods.remove(&id);
             self.effects.clear();
+            if let (Some(subnet), Some(host)) =
+                (spare.and_then(|spare| spare.subnet), self.hosts.get_mut(&host))
+            {
+                host.used_subnets.insert(subnet);
+            }
             return Err(error);
         }
+        self.take_spare(&host, &id);
         self.effects.push(Effect::SetSecrets { pod: id.clone(), values: secrets });
         let operation = self.begin(now, &id, OperationKind::Create, Some(create.request_id));
         Ok(Accepted { pod: id, operation: Some(operation) })
     }
 
-    fn new_pod_id(&mut self) -> PodId {
+    pub(crate) fn new_pod_id(&mut self) -> PodId {
         loop {
             // The bridge's name is made of the first twelve characters alone, so those must
             // be new; no id of the same twelve sorts before them with noughts behind.
@@ -124,8 +133,9 @@ impl State {
             else {
                 continue;
             };
-            let next = self.pods.range(first..).next();
-            if !next.is_some_and(|(other, _)| other.as_str().starts_with(prefix)) {
+            let next = self.pods.range(first..).next().map(|(other, _)| other);
+            let spares = self.spares().map(|spare| &spare.id);
+            if !spares.chain(next).any(|other| other.as_str().starts_with(prefix)) {
                 return id;
             }
         }

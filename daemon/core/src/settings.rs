@@ -13,14 +13,17 @@ pub struct Settings {
     pub ports: std::ops::RangeInclusive<u16>,
     /// Where the pods' subnets come from.
     pub pool: SubnetPool,
+    /// Networks kept ready on a host with pods, for those to come.
+    pub spares: usize,
     /// Start of the random sequence that ids come from.
     pub seed: u64,
 }
 
 impl Settings {
-    /// Returns the documented defaults: ports 30000 to 39999, subnets from 10.249.0.0/16.
+    /// Returns the documented defaults: ports 30000 to 39999, subnets from 10.249.0.0/16,
+    /// eight networks made ahead.
     pub fn new(owner: OwnerId, seed: u64) -> Self {
-        Self { owner, ports: 30_000..=39_999, pool: SubnetPool::default(), seed }
+        Self { owner, ports: 30_000..=39_999, pool: SubnetPool::default(), spares: 8, seed }
     }
 }
 
@@ -45,6 +48,11 @@ impl SubnetPool {
         let beyond = u32::MAX.checked_shr(u32::from(prefix)).unwrap_or(0);
         let fits = (8..=24).contains(&prefix) && base & beyond == 0;
         fits.then(|| Self { base, count: 1 << (24 - prefix) })
+    }
+
+    /// Returns how many pieces it has.
+    pub(crate) fn len(self) -> usize {
+        usize::try_from(self.count).unwrap_or(usize::MAX)
     }
 
     /// Returns its pieces, lowest first.

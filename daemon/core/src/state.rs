@@ -147,7 +147,8 @@ impl State {
     /// is wanted.
     pub fn next_deadline(&self) -> Option<u64> {
         let looks = self.hosts.values().filter_map(|host| host.next_look);
-        self.timers.first().map(|(at, _)| *at).into_iter().chain(looks).min()
+        let spares = self.hosts.values().filter_map(|host| host.spares.due);
+        self.timers.first().map(|(at, _)| *at).into_iter().chain(looks).chain(spares).min()
     }
 
     /// Returns what changed since the last call, and forgets it.
@@ -352,6 +353,7 @@ impl State {
                     let found = self.operations.get(id);
                     found.map(|operation| Record::Operation(Box::new(operation.clone())))
                 }
+                RecordKey::Spare(id) => self.spare_record(id).cloned().map(Record::Spare),
             };
             record.map_or(Change::Delete(key), Change::Put)
         };

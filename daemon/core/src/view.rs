@@ -81,7 +81,8 @@ impl State {
     pub fn foreign_pods(&self, host: &HostId) -> Vec<ForeignPod> {
         let Some(host) = self.hosts.get(host) else { return Vec::new() };
         let foreign = host.foreign.values();
-        let foreign = foreign.filter(|pod| pod.owner != self.settings.owner.as_str());
+        let owner = self.settings.owner.as_str();
+        let foreign = foreign.filter(|pod| pod.owner != owner && !pod.is_spare());
         let foreign = foreign.map(|pod| ForeignPod {
             id: pod.id.clone(),
             slug: pod.labels.slug.clone(),

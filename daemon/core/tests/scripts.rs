@@ -7,15 +7,23 @@ mod model;
 
 use model::specs;
 use model::world::{Ending, World};
-use pinacle_core::engine::{ContainerState, FailureClass};
+use pinacle_core::engine::{ContainerState, FailureClass, LABEL_SPEC};
 use pinacle_core::event::{Action, LossConsent, Request, SlugChoice};
 use pinacle_core::settings::Settings;
 use pinacle_protocol::{HostId, OwnerId, PodId, RequestId};
 use std::path::Path;
 
 fn settings(seed: u64) -> Settings {
-    Settings::new(OwnerId::new(model::world::OWNER).expect("an owner"), seed)
+    let owner = OwnerId::new(model::world::OWNER).expect("an owner");
+    Settings { spares: 0, ..Settings::new(owner, seed) }
 }
+
+/// For scripts that begin with the words [`SPARES`].
+fn two_spares(seed: u64) -> Settings {
+    Settings { spares: 2, ..settings(seed) }
+}
+
+const SPARES: &str = "# With two spares";
 
 /// For scripts that begin with the words [`ONE_PORT`].
 fn one_port(seed: u64) -> Settings {
@@ -165,6 +173,7 @@ fn disturb(world: &mut World, words: &[&str]) -> Result<(), String> {
             engine.containers.get_mut(&name).expect("a container").state = ContainerState::Paused;
         }
         "network-removed" => drop(engine.networks.remove(&pinacle_core::names::network(&id))),
+        "pruned" => engine.networks.retain(|_, network| network.labels.contains_key(LABEL_SPEC)),
         "foreign" => {
             let id = world.make_foreign(&local());
             return id;
@@ -195,7 +204,11 @@ fn class_of(word: &str) -> FailureClass {
 
 /// Plays the commands of a script and returns it with what followed each.
 fn transcript(script: &str) -> String {
-    let settings = if script.starts_with(ONE_PORT) { one_port } else { settings };
+    let settings = match script {
+        script if script.starts_with(ONE_PORT) => one_port,
+        script if script.starts_with(SPARES) => two_spares,
+        _ => settings,
+    };
     let mut world = World::new(&["local"], settings);
     let mut text = String::new();
     for line in script.lines().filter(|line| line.starts_with(['=', '#'])) {

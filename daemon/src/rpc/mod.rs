@@ -14,7 +14,7 @@ pub use listen::{ListenError, listen};
 
 use crate::backend::Backend;
 use futures::StreamExt;
-use pinacle_protocol::wire::{self, MAX_IN_FLIGHT, MAX_LINE, RpcTransport};
+use pinacle_protocol::wire::{self, MAX_IN_FLIGHT, RpcTransport};
 use pinacle_protocol::{ApiError, ErrorKind, Mode, Pinacle};
 use std::sync::Arc;
 use std::time::Duration;

@@ -51,6 +51,7 @@ pub(super) fn prefix(key: &RecordKey) -> String {
     match key {
         RecordKey::Pod(id) => format!("pod{DIVIDER}{id}{DIVIDER}"),
         RecordKey::Operation(id) => format!("operation{DIVIDER}{id}{DIVIDER}"),
+        RecordKey::Spare(id) => format!("spare{DIVIDER}{id}{DIVIDER}"),
     }
 }
 

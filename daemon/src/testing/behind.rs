@@ -2,9 +2,10 @@
 
 use super::engine::FakeEngine;
 use super::world::{Container, World};
-use pinacle_core::engine::{ContainerState, Subnet};
+use pinacle_core::engine::{ContainerState, LABEL_POD, Subnet};
 use pinacle_core::names;
 use pinacle_protocol::{HostPort, PodId};
+use std::collections::BTreeSet;
 
 impl FakeEngine {
     /// Does something to the host and has the engine say that the pod changed.
@@ -83,6 +84,24 @@ impl FakeEngine {
     /// Removes a pod's network, by force if its container is on it.
     pub fn remove_network(&self, pod: &PodId) {
         self.behind(pod, |world| drop(world.networks.remove(&names::network(pod))));
+    }
+
+    /// Removes the networks that nothing runs on, as `docker network prune` does.
+    pub fn prune_networks(&self) {
+        let mut gone = Vec::new();
+        {
+            let world = &mut self.state().world;
+            let used = world.containers.values().filter(|c| c.is_up());
+            let used: BTreeSet<String> = used.map(|c| c.plan.network.clone()).collect();
+            world.networks.retain(|name, network| {
+                let stays = used.contains(name);
+                gone.extend((!stays).then(|| network.labels.get(LABEL_POD).cloned()).flatten());
+                stays
+            });
+        }
+        for pod in gone.into_iter().filter_map(|id| PodId::new(id).ok()) {
+            self.changed(&pod);
+        }
     }
 
     /// Removes a pod's volumes, if no container holds them.

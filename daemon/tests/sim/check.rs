@@ -46,12 +46,14 @@ fn stored(state: &State, records: &BTreeMap<RecordKey, Record>) -> Result<(), St
             Record::Operation(operation) => {
                 state.operation_view(&operation.id) == Some(operation.view())
             }
+            Record::Spare(spare) => state.spares().any(|other| other == spare),
         };
         if !same {
             return Err(format!("{key:?} is stored otherwise"));
         }
     }
     let there = state.pod_ids().count() + state.operation_views().count();
+    let there = there + state.spares().count();
     if there != records.len() {
         return Err(format!("{there} things are there, {} are stored", records.len()));
     }
@@ -163,14 +165,23 @@ impl World {
         Ok(())
     }
 
-    /// Whatever on the host is ours belongs to a pod in the list.
+    /// Whatever on the host is ours belongs to a pod in the list, or is for one to come.
     fn check_host(&self) -> Result<(), String> {
         let now = self.backend().driver.published();
+        let spares = self.spares.lock().expect("no panic").clone();
+        for spare in &spares {
+            let (_, network) = self.host.fake.place(&spare.id);
+            if network.is_none() || network != spare.subnet {
+                return Err(format!("{spare:?} is not there: {network:?}"));
+            }
+        }
         for object in self.host.fake.inventory() {
             let ours = object.contains(OWNER);
             let known = now.pods.keys().any(|id| object.contains(id.as_str()));
             let spoilt = self.spoilt.iter().any(|id| object.contains(id.as_str()));
-            if ours && !known && !spoilt {
+            let name = |id| format!("network {} ", pinacle_core::names::network(id));
+            let spare = spares.iter().any(|spare| object.starts_with(&name(&spare.id)));
+            if ours && !known && !spoilt && !spare {
                 return Err(format!("it is ours and nobody's: {object}"));
             }
         }

@@ -114,7 +114,7 @@ impl Ledger {
             let record = records.get(&RecordKey::Pod(pod.clone()));
             let desired = record.map(|record| match record {
                 Record::Pod(pod) => pod.desired,
-                Record::Operation(_) => unreachable!("it is stored as a pod"),
+                Record::Operation(_) | Record::Spare(_) => unreachable!("it is stored as a pod"),
             });
             let kept = match promise {
                 Promise::Gone => desired.is_none_or(|desired| desired == Desired::Gone),

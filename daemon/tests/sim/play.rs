@@ -55,6 +55,7 @@ impl World {
             Action::Jump { ms } => self.time.jump(ms),
             Action::TakePort { nth } => self.host.fake.take_port(HostPort(30_000 + nth)),
             Action::TakeSubnet { nth } => self.host.fake.take_subnet(subnet(nth)),
+            Action::Prune => self.host.fake.prune_networks(),
             Action::GiveBack => self.give_back(),
             Action::Stranger { n } => self.stranger(n).await,
             Action::Meddle { pod, how } => self.meddle(pod, how),

@@ -42,6 +42,8 @@ pub(crate) enum Action {
     TakePort { nth: u16 },
     /// Another network takes a range.
     TakeSubnet { nth: u8 },
+    /// Somebody removes networks that no container is on: `docker network prune`.
+    Prune,
     /// They are given back.
     GiveBack,
     /// Another daemon makes a pod.
@@ -157,6 +159,7 @@ fn one(chance: &mut Chance) -> Action {
         93 => Action::GiveBack,
         94 => Action::Stranger { n: u32::try_from(chance.below(3)).expect("small") },
         95 => Action::Jump { ms: *chance.pick(&[-86_400_000, -5_000, 5_000, 86_400_000]) },
+        98 => Action::Prune,
         96 | 97 => Action::Break { works: chance.comes(500) },
         _ => pause(chance),
     }

@@ -5,6 +5,7 @@ use crate::disk::{Disk, Mounted};
 use crate::host::{Host, Seen, short};
 use crate::ledger::{Ledger, Made};
 use pinacle_core::event::Request;
+use pinacle_core::record::SpareRecord;
 use pinacle_daemon::backend::{Backend, StopSwitch};
 use pinacle_daemon::engine::Engine;
 use pinacle_daemon::journal::Journal;
@@ -44,6 +45,8 @@ pub(crate) struct World {
     pub(crate) spoilt: BTreeSet<PodId>,
     /// Whether a power cut took commits, none of which anything had been promised by.
     pub(crate) forgot: bool,
+    /// Networks made ahead, as the daemon last had them on record.
+    pub(crate) spares: Arc<Mutex<Vec<SpareRecord>>>,
     requests: u64,
 }
 
@@ -69,6 +72,7 @@ impl World {
             watcher: Watcher::default(),
             spoilt: BTreeSet::new(),
             forgot: false,
+            spares: Arc::default(),
             requests: 0,
         }
     }
@@ -98,12 +102,15 @@ impl World {
             stop: stop.clone(),
         });
         let (disk, host, wrong) = (self.disk.clone(), self.host.clone(), self.wrong.clone());
-        let spoilt = self.spoilt.clone();
+        let (spoilt, spares) = (self.spoilt.clone(), self.spares.clone());
         let mut turns = 0_u64;
         daemon.inspect(move |state| {
             turns += 1;
             // What is on disk is compared now and then: it takes longer than all the rest.
             let disk = turns.is_multiple_of(4).then_some(&disk);
+            if host.is_alive(number) {
+                *spares.lock().expect("no panic") = state.spares().cloned().collect();
+            }
             if host.is_alive(number)
                 && let Err(found) = check::step(state, disk, &host, &spoilt)
             {

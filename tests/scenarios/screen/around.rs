@@ -163,7 +163,7 @@ fn make_older(daemon: &mut Daemon) {
             (pod.created_at, pod.phase_since) = (earlier(pod.created_at), earlier(pod.phase_since));
             Some(Change::Put(Record::Pod(pod)))
         }
-        Record::Operation(_) => None,
+        Record::Operation(_) | Record::Spare(_) => None,
     });
     store.commit(&older.collect::<Vec<_>>(), Durability::Sync).expect("stored");
     drop(store);

@@ -81,6 +81,13 @@ impl ObservedPod {
         if self.container.is_none() { strays() } else { None }
     }
 
+    /// Returns whether it is a network for a pod to come: one of a pod says which.
+    pub fn is_spare(&self) -> bool {
+        let containers = self.container.is_some() || self.previous.is_some();
+        let bare = !containers && self.strays.is_empty() && self.volumes.is_empty();
+        bare && self.network.is_some() && self.labels.spec.is_none() && self.labels.name.is_none()
+    }
+
     /// Returns the pod's container, whatever it is called.
     pub fn any_container(&self) -> Option<&ObservedContainer> {
         self.container.as_ref().or_else(|| self.stray())

@@ -30,9 +30,15 @@ impl World {
                         return Err(format!("operation {} is stored otherwise", operation.id));
                     }
                 }
+                Record::Spare(spare) => {
+                    if !self.state.spares().any(|other| other == spare) {
+                        return Err(format!("spare {} is stored otherwise", spare.id));
+                    }
+                }
             }
         }
         let all = self.state.pod_ids().count() + self.state.operation_views().count();
+        let all = all + self.state.spares().count();
         if all != self.stored.len() {
             return Err(format!("{all} things are there, {} stored", self.stored.len()));
         }

@@ -34,6 +34,7 @@ impl World {
                 self.lose_database();
                 Ok(())
             }
+            62 if by.is_multiple_of(2) => self.disturb_spare(by),
             _ => {
                 self.dies_after_commit = true;
                 Ok(())
@@ -265,6 +266,21 @@ impl World {
         };
         self.log.push(format!("# {pod}: {what}"));
         self.touched(&host, &pod);
+        Ok(())
+    }
+
+    /// A network made ahead is removed behind our back, or its range taken before it is made.
+    fn disturb_spare(&mut self, by: usize) -> Result<(), String> {
+        let spares: Vec<_> = self.state.spares().cloned().collect();
+        let Some(spare) = pick(&spares, by / 8) else { return Ok(()) };
+        let name = pinacle_core::names::network(&spare.id);
+        let engine = self.host(&spare.host);
+        let there = engine.networks.remove(&name).is_some();
+        if !there {
+            engine.routed.extend(spare.subnet);
+        }
+        self.log.push(format!("# spare {}: {}", spare.id, if there { "gone" } else { "taken" }));
+        self.touched(&spare.host, &spare.id);
         Ok(())
     }
 

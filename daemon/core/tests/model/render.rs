@@ -13,6 +13,7 @@ use std::collections::BTreeMap;
 pub(crate) struct Names {
     operations: BTreeMap<OperationId, usize>,
     pods: BTreeMap<PodId, String>,
+    spares: BTreeMap<PodId, usize>,
 }
 
 impl Names {
@@ -25,7 +26,13 @@ impl Names {
         if let Some(record) = state.pod_record(id) {
             self.pods.insert(id.clone(), record.slug.to_string());
         }
-        self.pods.get(id).cloned().unwrap_or_else(|| "?".to_owned())
+        let spare = self.spares.get(id).map(|number| format!("spare{number}"));
+        self.pods.get(id).cloned().or(spare).unwrap_or_else(|| "?".to_owned())
+    }
+
+    fn spare(&mut self, id: &PodId) -> String {
+        let next = self.spares.len() + 1;
+        format!("spare{}", self.spares.entry(id.clone()).or_insert(next))
     }
 
     /// Replaces ids within a text.
@@ -149,6 +156,10 @@ fn change(names: &mut Names, state: &State, change: &Change) -> String {
         Change::Put(Record::Operation(operation)) => operation_text(names, operation),
         Change::Delete(RecordKey::Pod(pod)) => format!("pod {} deleted", names.pod(state, pod)),
         Change::Delete(RecordKey::Operation(id)) => format!("{} deleted", names.operation(id)),
+        Change::Put(Record::Spare(spare)) => {
+            format!("spare {} on {:?}", names.spare(&spare.id), spare.subnet.map(|s| s.network))
+        }
+        Change::Delete(RecordKey::Spare(id)) => format!("spare {} deleted", names.spare(id)),
     }
 }
 

@@ -4,7 +4,7 @@
 use super::engine::Container;
 use super::world::{Ending, World};
 use pinacle_core::engine::{ContainerState, LABEL_OWNER, LABEL_POD};
-use pinacle_core::record::PodRecord;
+use pinacle_core::record::{PodRecord, SpareRecord};
 use pinacle_core::spec::diff;
 use pinacle_protocol::{Desired, HostId, OperationKind, PodId, PodPhase};
 use std::collections::BTreeSet;
@@ -76,10 +76,32 @@ impl World {
                     id.as_str() == pod
                         && self.state.pod_record(id).is_some_and(|record| record.host == *host)
                 });
-                if ours && !listed {
+                let spare = self.state.spares().any(|spare| spare.id.as_str() == pod);
+                if ours && !listed && !spare {
                     return Err(format!("{host} has something of {pod}, which is not in the list"));
                 }
             }
+        }
+        self.state.spares().try_for_each(|spare| self.check_spare(spare))
+    }
+
+    /// Whatever is on record as made ahead is there, for a host that has pods.
+    fn check_spare(&self, spare: &SpareRecord) -> Result<(), String> {
+        let engine = &self.hosts[&spare.host];
+        let wrong = |what: &str| Err(format!("spare {} at rest: {what}", spare.id));
+        let network = engine.networks.get(&pinacle_core::names::network(&spare.id));
+        if network.map(|network| network.subnet) != spare.subnet || network.is_none() {
+            return wrong("its network is not there");
+        }
+        if engine.look(&spare.id).is_some_and(|seen| !seen.is_spare()) {
+            return wrong("there is more of it than a network");
+        }
+        let holds = |id| {
+            let record = self.state.pod_record(id);
+            record.is_some_and(|pod| pod.host == spare.host && pod.subnet.is_some())
+        };
+        if !self.state.pod_ids().any(holds) {
+            return wrong("its host has no pods");
         }
         Ok(())
     }

@@ -162,7 +162,7 @@ impl World {
             matches!(event, Event::Tick | Event::HostObserved { .. } | Event::PodObserved { .. });
         let effects = self.state.handle(self.now(), event);
         let look = |effect| matches!(effect, &Effect::Observe { .. } | &Effect::ObservePod { .. });
-        if !looks || !effects.iter().all(look) {
+        if !looks || self.state.has_work_for_spares() || !effects.iter().all(look) {
             self.stirred_ms = self.mono_ms;
         }
         for effect in &effects {

@@ -77,6 +77,8 @@ enum Leg {
 impl Leg {
     fn of(call: &EngineCall) -> Self {
         match call {
+            // Nobody waits for a pod that nobody has asked for.
+            EngineCall::CreateNetwork(plan) if plan.is_spare() => Self::Elsewhere,
             EngineCall::CreateNetwork(_)
             | EngineCall::CreateVolumes { .. }
             | EngineCall::CreateContainer(_)

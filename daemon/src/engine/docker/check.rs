@@ -342,7 +342,7 @@ async fn foreign(shared: &Shared) -> Vec<ForeignPod> {
     snapshot
         .pods
         .into_iter()
-        .filter(|pod| pod.owner != owner)
+        .filter(|pod| pod.owner != owner && !pod.is_spare())
         .map(|pod| ForeignPod { id: pod.id, slug: pod.labels.slug, owner: pod.owner })
         .collect()
 }

@@ -1,0 +1,438 @@
+//! Networks made ahead, each for a pod to come.
+//!
+//! An engine makes one network after the other, and a network is a good part of what a
+//! creation takes. A host that has pods therefore keeps a few that nobody uses yet. Each
+//! has the id of a pod to come and with that its final name and range; a creation takes
+//! both, in the commit that makes the pod, and finds the network there. Where it is not
+//! there after all, the creation's own step makes it, as ever: a spare may save that, and
+//! nothing depends on it.
+//!
+//! They are seen to when the engine was left alone for a while, one call after the other.
+
+use crate::advance::pause_ms;
+use crate::effect::Effect;
+use crate::engine::{
+    EngineCall, EngineFailure, EngineOutcome, FailureClass, LABEL_OWNER, LABEL_POD, NetworkPlan,
+    ObservedPod, Ownership, Subnet,
+};
+use crate::event::{Now, Ticket};
+use crate::host::Host;
+use crate::names;
+use crate::record::{RecordKey, SpareRecord};
+use crate::settings::Settings;
+use crate::state::State;
+use pinacle_protocol::{HostId, PodId};
+use std::collections::BTreeMap;
+
+/// How long an engine was left alone before it is asked for one, in milliseconds: whoever
+/// creates pods one after the other is not to wait for the next one's network.
+const QUIET_MS: u64 = 2_000;
+/// Of the ranges that no pod holds, one in so many may be a spare's: pools that are nearly
+/// used up are left to the pods.
+const SHARE: usize = 4;
+/// Pause before another one after one whose range turned out to be in use, in milliseconds.
+const TAKEN_MS: u64 = 5_000;
+/// Pause before a new one after one that could not be made, in milliseconds.
+const REST_MS: u64 = 5 * 60 * 1_000;
+
+/// Those of a host.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Spares {
+    pub(crate) all: BTreeMap<PodId, Spare>,
+    /// The call under way.
+    call: Option<Call>,
+    /// When they are to be seen to next (monotonic).
+    pub(crate) due: Option<u64>,
+    /// Until when the engine is left alone (monotonic).
+    quiet_from: u64,
+    /// No new one is begun before this moment (monotonic).
+    new_from: u64,
+}
+
+/// One of them.
+#[derive(Debug, Clone)]
+pub(crate) struct Spare {
+    pub(crate) record: SpareRecord,
+    standing: Standing,
+    /// Calls for it that failed in a row.
+    failures: u32,
+    /// Nothing is asked for it before this moment (monotonic).
+    not_before: u64,
+    /// Whether more than a network was seen of it while a call was under way.
+    suspect: bool,
+    /// Whether a call or a look ended while the whole host was being looked at, so that
+    /// what that sees of it may be from before.
+    overtaken: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Standing {
+    /// On record; whether its network is there is not known.
+    Unknown,
+    /// Its network was seen.
+    Ready,
+    /// To be removed.
+    Unwanted,
+}
+
+#[derive(Debug, Clone)]
+struct Call {
+    ticket: Ticket,
+    pod: PodId,
+    removes: bool,
+}
+
+/// What can be done for them next.
+#[derive(Debug, Clone)]
+enum Task {
+    Remove(PodId),
+    Make(PodId),
+    New,
+}
+
+impl Spares {
+    fn is_busy_with(&self, pod: &PodId) -> bool {
+        self.call.as_ref().is_some_and(|call| call.pod == *pod)
+    }
+
+    /// Returns whether one of them holds the range.
+    pub(crate) fn hold(&self, subnet: Subnet) -> bool {
+        self.all.values().any(|spare| spare.record.subnet == Some(subnet))
+    }
+
+    fn kept(&self) -> impl Iterator<Item = (&PodId, &Spare)> {
+        self.all.iter().filter(|(_, spare)| spare.standing != Standing::Unwanted)
+    }
+
+    /// A look at the whole host begins that is newer than all that was seen.
+    pub(crate) fn not_overtaken(&mut self) {
+        self.all.values_mut().for_each(|spare| spare.overtaken = false);
+    }
+
+    /// Returns whether something is under way or will be done.
+    pub(crate) fn go_on(&self) -> bool {
+        self.call.is_some() || self.due.is_some()
+    }
+}
+
+impl Spare {
+    fn new(record: SpareRecord, standing: Standing) -> Self {
+        Self { record, standing, failures: 0, not_before: 0, suspect: false, overtaken: false }
+    }
+
+    /// Makes one that was stored.
+    pub(crate) fn loaded(record: SpareRecord) -> Self {
+        let known = record.subnet.is_some();
+        Self::new(record, if known { Standing::Unknown } else { Standing::Unwanted })
+    }
+}
+
+impl Host {
+    /// Returns how many there are to be.
+    fn wanted_spares(&self, settings: &Settings) -> usize {
+        let theirs = self.spares.all.values().filter(|spare| spare.record.subnet.is_some());
+        let pods = self.used_subnets.len().saturating_sub(theirs.count());
+        // A host without pods is left as it was found.
+        if pods == 0 { 0 } else { settings.spares.min(settings.pool.len().saturating_sub(pods) / SHARE) }
+    }
+
+    /// Gives up those that are too many.
+    fn retire_spares(&mut self, settings: &Settings) {
+        let wanted = self.wanted_spares(settings);
+        while self.spares.kept().count() > wanted {
+            // Pods get the lowest ranges, so the highest goes.
+            let last = self.spares.kept().max_by_key(|(_, spare)| spare.record.subnet);
+            let Some(id) = last.map(|(id, _)| id.clone()) else { return };
+            if let Some(spare) = self.spares.all.get_mut(&id) {
+                (spare.standing, spare.failures, spare.not_before) = (Standing::Unwanted, 0, 0);
+            }
+        }
+    }
+
+    /// Returns what is to be done next for them, and from which moment on.
+    fn next_spare_task(&self, settings: &Settings) -> Option<(u64, Task)> {
+        let task = |(id, spare): (&PodId, &Spare)| match spare.standing {
+            Standing::Ready => None,
+            Standing::Unknown => Some((spare.not_before, Task::Make(id.clone()))),
+            Standing::Unwanted => Some((spare.not_before, Task::Remove(id.clone()))),
+        };
+        let more = self.spares.kept().count() < self.wanted_spares(settings);
+        let new = more.then_some((self.spares.new_from, Task::New));
+        self.spares.all.iter().filter_map(task).chain(new).min_by_key(|(at, _)| *at)
+    }
+
+    /// Returns whether something should be done for them that is neither under way nor due.
+    pub(crate) fn forgets_spares(&self, settings: &Settings) -> bool {
+        let idle = self.is_ready() && !self.spares.go_on();
+        idle && self.next_spare_task(settings).is_some()
+    }
+}
+
+impl State {
+    /// Sees to those of every host. Called behind every event.
+    pub(crate) fn see_to_spares(&mut self, now: Now) {
+        let stirred: Vec<HostId> = self
+            .effects
+            .iter()
+            .filter_map(|effect| match effect {
+                Effect::Call { host, .. } => Some(host.clone()),
+                _ => None,
+            })
+            .collect();
+        for host in stirred {
+            self.stir(now, &host);
+        }
+        let hosts: Vec<HostId> = self.hosts.keys().cloned().collect();
+        for host in hosts {
+            self.see_to_spares_of(now, &host);
+        }
+    }
+
+    /// Takes note that an engine has something to do for a pod, or had.
+    pub(crate) fn stir(&mut self, now: Now, host: &HostId) {
+        if let Some(host) = self.hosts.get_mut(host) {
+            host.spares.quiet_from = now.mono_ms.saturating_add(QUIET_MS);
+        }
+    }
+
+    fn see_to_spares_of(&mut self, now: Now, id: &HostId) {
+        let Some(host) = self.hosts.get_mut(id) else { return };
+        host.spares.due = None;
+        if !host.is_ready() || host.spares.call.is_some() {
+            return;
+        }
+        host.retire_spares(&self.settings);
+        let Some((at, task)) = host.next_spare_task(&self.settings) else { return };
+        let at = at.max(host.spares.quiet_from);
+        if at > now.mono_ms {
+            host.spares.due = Some(at);
+            return;
+        }
+        match task {
+            Task::New => self.new_spare(now, id),
+            Task::Make(pod) => self.make_spare(id, &pod),
+            Task::Remove(pod) => {
+                let call = EngineCall::RemoveNetwork { name: names::network(&pod) };
+                self.call_for_spare(id, &pod, call, true);
+            }
+        }
+    }
+
+    fn new_spare(&mut self, now: Now, id: &HostId) {
+        let pod = self.new_pod_id();
+        let Some(host) = self.hosts.get_mut(id) else { return };
+        let Some(subnet) = host.free_subnet(&self.settings, now.mono_ms) else {
+            host.spares.new_from = now.mono_ms.saturating_add(REST_MS);
+            host.spares.due = Some(host.spares.new_from);
+            return;
+        };
+        let record = SpareRecord {
+            id: pod.clone(),
+            host: id.clone(),
+            owner: self.settings.owner.clone(),
+            subnet: Some(subnet),
+        };
+        host.used_subnets.insert(subnet);
+        host.spares.all.insert(pod.clone(), Spare::new(record, Standing::Unknown));
+        self.dirty.insert(RecordKey::Spare(pod.clone()), ());
+        // On record for good before anything is made with it.
+        self.lasting();
+        self.make_spare(id, &pod);
+    }
+
+    fn make_spare(&mut self, host: &HostId, pod: &PodId) {
+        let spare = self.hosts.get(host).and_then(|host| host.spares.all.get(pod));
+        let Some(SpareRecord { owner, subnet: Some(subnet), .. }) = spare.map(|s| &s.record) else {
+            return;
+        };
+        let labels = [(LABEL_POD, pod.to_string()), (LABEL_OWNER, owner.to_string())];
+        let plan = NetworkPlan {
+            name: names::network(pod),
+            bridge: names::bridge(pod),
+            subnet: *subnet,
+            labels: labels.map(|(name, value)| (name.to_owned(), value)).into(),
+        };
+        self.call_for_spare(host, pod, EngineCall::CreateNetwork(plan), false);
+    }
+
+    fn call_for_spare(&mut self, host: &HostId, pod: &PodId, call: EngineCall, removes: bool) {
+        let operation = self.new_operation_id();
+        let ticket = self.new_ticket(&operation);
+        let Some(there) = self.hosts.get_mut(host) else { return };
+        let Some(spare) = there.spares.all.get(pod) else { return };
+        let owner = Ownership { pod: pod.clone(), owner: spare.record.owner.clone() };
+        there.spares.call = Some(Call { ticket: ticket.clone(), pod: pod.clone(), removes });
+        self.effects.push(Effect::Call { ticket, host: host.clone(), owner, call });
+    }
+
+    /// Takes note of how a call for one of them ended; nothing when it was for something else.
+    pub(crate) fn spare_call_ended(
+        &mut self,
+        now: Now,
+        ticket: &Ticket,
+        result: Result<EngineOutcome, EngineFailure>,
+    ) {
+        let its = |host: &&mut Host| {
+            host.spares.call.as_ref().is_some_and(|call| call.ticket == *ticket)
+        };
+        let Some(host) = self.hosts.values_mut().find(its) else { return };
+        let Some(call) = host.spares.call.take() else { return };
+        let id = host.id.clone();
+        // As of a pod: see `overtaken` there.
+        let overtakes = host.looks > 0 || !host.is_ready();
+        let Some(spare) = host.spares.all.get_mut(&call.pod) else { return };
+        let suspect = std::mem::take(&mut spare.suspect);
+        spare.overtaken |= overtakes;
+        match result.map_err(|failure| failure.class) {
+            Ok(_) if call.removes => self.forget_spare(&id, &call.pod),
+            Ok(_) => {
+                (spare.failures, spare.not_before) = (0, 0);
+                if spare.standing == Standing::Unknown {
+                    spare.standing = Standing::Ready;
+                }
+            }
+            Err(FailureClass::SubnetTaken) if !call.removes => {
+                spare.standing = Standing::Unwanted;
+                host.spares.new_from = now.mono_ms.saturating_add(TAKEN_MS);
+                if let Some(subnet) = spare.record.subnet {
+                    host.block_subnet(subnet, now.mono_ms);
+                }
+            }
+            Err(FailureClass::Permanent) if !call.removes => {
+                spare.standing = Standing::Unwanted;
+                host.spares.new_from = now.mono_ms.saturating_add(REST_MS);
+            }
+            Err(_) => {
+                spare.failures = spare.failures.saturating_add(1);
+                spare.not_before = now.mono_ms.saturating_add(pause_ms(spare.failures));
+            }
+        }
+        if suspect {
+            self.effects.push(Effect::ObservePod { host: id, pod: call.pod });
+        }
+    }
+
+    fn forget_spare(&mut self, host: &HostId, pod: &PodId) {
+        if let Some(record) = self.take_spare(host, pod) {
+            if let (Some(subnet), Some(host)) = (record.subnet, self.hosts.get_mut(host)) {
+                host.used_subnets.remove(subnet);
+            }
+            self.effects.push(Effect::ForgetJournal { pod: pod.clone() });
+        }
+    }
+
+    /// Returns the one that the next pod on a host gets.
+    pub(crate) fn next_spare(&self, host: &HostId) -> Option<SpareRecord> {
+        let host = self.hosts.get(host)?;
+        let fit = |(id, spare): &(&PodId, &Spare)| {
+            !host.spares.is_busy_with(id) && spare.failures == 0 && spare.record.subnet.is_some()
+        };
+        let best = host.spares.kept().filter(fit).min_by_key(|(_, spare)| {
+            (spare.standing != Standing::Ready, spare.record.subnet)
+        });
+        best.map(|(_, spare)| spare.record.clone())
+    }
+
+    /// Takes one off the record; its range stays held.
+    pub(crate) fn take_spare(&mut self, host: &HostId, pod: &PodId) -> Option<SpareRecord> {
+        let spare = self.hosts.get_mut(host)?.spares.all.remove(pod)?;
+        self.dirty.insert(RecordKey::Spare(pod.clone()), ());
+        Some(spare.record)
+    }
+
+    /// Takes note of what was seen of those of a host, and leaves in `seen` what is none.
+    pub(crate) fn spares_observed(
+        &mut self,
+        host: &HostId,
+        seen: &mut BTreeMap<PodId, ObservedPod>,
+    ) {
+        let spares = self.hosts.get(host).map(|host| host.spares.all.keys().cloned());
+        let spares: Vec<PodId> = spares.into_iter().flatten().collect();
+        for id in spares {
+            let observed = seen.remove(&id);
+            let spare = self.hosts.get_mut(host).and_then(|host| host.spares.all.get_mut(&id));
+            if spare.is_some_and(|spare| std::mem::take(&mut spare.overtaken)) {
+                continue;
+            }
+            if let Some(observed) = self.spare_observed(host, &id, observed) {
+                seen.insert(id, observed);
+            }
+        }
+    }
+
+    /// Takes note that something ended that is newer than a look at the whole host.
+    pub(crate) fn spare_overtakes(&mut self, host: &HostId, pod: &PodId) {
+        let overtakes = self.is_looked_at(host);
+        let spare = self.hosts.get_mut(host).and_then(|host| host.spares.all.get_mut(pod));
+        if let Some(spare) = spare {
+            spare.overtaken |= overtakes;
+        }
+    }
+
+    pub(crate) fn is_spare(&self, host: &HostId, pod: &PodId) -> bool {
+        self.hosts.get(host).is_some_and(|host| host.spares.all.contains_key(pod))
+    }
+
+    /// Takes note of what was seen of a spare, and returns it when it is none any more: a
+    /// pod was made of it by a daemon whose records are lost.
+    pub(crate) fn spare_observed(
+        &mut self,
+        host: &HostId,
+        id: &PodId,
+        observed: Option<ObservedPod>,
+    ) -> Option<ObservedPod> {
+        let there = self.hosts.get_mut(host)?;
+        let busy = there.spares.is_busy_with(id);
+        let spare = there.spares.all.get_mut(id)?;
+        let ours = observed.filter(|seen| seen.owner == spare.record.owner.as_str());
+        let more = ours.as_ref().is_some_and(|seen| !seen.is_spare());
+        if busy {
+            spare.suspect |= more;
+            return None;
+        }
+        if more {
+            self.forget_spare(host, id);
+            return ours;
+        }
+        let network = ours.and_then(|seen| seen.network);
+        let is_there = network.is_some() && network == spare.record.subnet;
+        match spare.standing {
+            Standing::Unknown if is_there => {
+                (spare.standing, spare.failures, spare.not_before) = (Standing::Ready, 0, 0);
+            }
+            Standing::Ready if !is_there => spare.standing = Standing::Unknown,
+            _ => {}
+        }
+        None
+    }
+
+    /// Takes one into the list that was found on a host and is not on record.
+    pub(crate) fn found_spare(&mut self, host: &HostId, observed: &ObservedPod) {
+        let Some(there) = self.hosts.get_mut(host) else { return };
+        let subnet = observed.network.filter(|subnet| !there.used_subnets.contains(subnet));
+        subnet.into_iter().for_each(|subnet| there.used_subnets.insert(subnet));
+        let record = SpareRecord {
+            id: observed.id.clone(),
+            host: host.clone(),
+            owner: self.settings.owner.clone(),
+            subnet,
+        };
+        there.spares.all.insert(observed.id.clone(), Spare::loaded(record));
+        self.dirty.insert(RecordKey::Spare(observed.id.clone()), ());
+    }
+
+    /// Returns whether one is being made or removed, or soon will be.
+    pub fn has_work_for_spares(&self) -> bool {
+        self.hosts.values().any(|host| host.spares.go_on())
+    }
+
+    /// Returns those on record.
+    pub fn spares(&self) -> impl Iterator<Item = &SpareRecord> {
+        let all = self.hosts.values().flat_map(|host| host.spares.all.values());
+        all.map(|spare| &spare.record)
+    }
+
+    pub(crate) fn spare_record(&self, id: &PodId) -> Option<&SpareRecord> {
+        self.hosts.values().find_map(|host| host.spares.all.get(id)).map(|spare| &spare.record)
+    }
+}
