@@ -36,37 +36,60 @@ pub(crate) fn measure(
 ) -> anyhow::Result<Vec<Row>> {
     let runtime = crate::common::runtime()?;
     runtime.block_on(async {
-        let real = Real::start(programs)?;
-        let client = Arc::new(real.client().await?);
-        let socket = raw::socket();
-        // The first one finds out what the host can do, and is not measured.
-        let first = fake::create(&client, "warm", PLAIN).await?;
-        real::until_up(&real, &client, &first).await?;
-        let detail = client.pod(pinacle_protocol::PodRef(first.to_string())).await;
-        let detail = detail.map_err(|error| anyhow::anyhow!(error.chain()))?;
-        let image = detail.objects.image.unwrap_or_default();
-        let (mut ours, mut bare) = (Samples::default(), Samples::default());
-        for n in 0..alone {
-            crate::common::say(&format!("creation alone, {} of {alone}", n + 1));
-            bare.push(several_raw(&socket, &image, 1)?);
-            ours.push(several(&real, &client, 1).await?);
-        }
-        let (mut many, mut many_bare) = (Samples::default(), Samples::default());
-        for n in 0..rounds {
-            crate::common::say(&format!("{together} creations at once, {} of {rounds}", n + 1));
-            many_bare.push(several_raw(&socket, &image, together)?);
-            many.push(several(&real, &client, together).await?);
-        }
-        real::remove(&client, &[first]).await?;
-        let row = |what: String, ours: &Samples, bare: &Samples| {
-            let row = Row::new(GROUP, what, Unit::Ms).ours(ours.median());
-            row.peer("raw calls", bare.median())
+        let ahead = rounds_of(programs, real::SPARES, (alone, rounds, together)).await?;
+        // From nothing, as the raw calls: what networks made ahead save is seen beside it.
+        let bare = rounds_of(programs, 0, (alone, rounds, together)).await?;
+        let row = |what: String, of: &Samples, raw: &Samples| {
+            let row = Row::new(GROUP, what, Unit::Ms).ours(of.median());
+            row.peer("raw calls", raw.median())
         };
+        let many = format!("{together} pods asked for at once");
         Ok(vec![
-            row("one pod".to_owned(), &ours, &bare).aim(Aim::Times(1.05)),
-            row(format!("{together} pods asked for at once"), &many, &many_bare).aim(Aim::Ahead),
+            row("one pod".to_owned(), &ahead.alone, &ahead.alone_raw).aim(Aim::Times(1.05)),
+            row(many.clone(), &ahead.many, &ahead.many_raw).aim(Aim::Ahead),
+            row("one pod, no network made ahead".to_owned(), &bare.alone, &bare.alone_raw),
+            row(format!("{many}, none made ahead"), &bare.many, &bare.many_raw),
         ])
     })
+}
+
+#[derive(Default)]
+struct Rounds {
+    alone: Samples,
+    alone_raw: Samples,
+    many: Samples,
+    many_raw: Samples,
+}
+
+async fn rounds_of(
+    programs: &Programs,
+    spares: usize,
+    (alone, rounds, together): (usize, usize, usize),
+) -> anyhow::Result<Rounds> {
+    let real = Real::start_with(programs, spares)?;
+    let client = Arc::new(real.client().await?);
+    let socket = raw::socket();
+    // The first one finds out what the host can do, and is not measured.
+    let first = fake::create(&client, "warm", PLAIN).await?;
+    real::until_up(&real, &client, &first).await?;
+    let detail = client.pod(pinacle_protocol::PodRef(first.to_string())).await;
+    let detail = detail.map_err(|error| anyhow::anyhow!(error.chain()))?;
+    let image = detail.objects.image.unwrap_or_default();
+    let mut measured = Rounds::default();
+    for n in 0..alone {
+        crate::common::say(&format!("creation alone, {} of {alone}", n + 1));
+        real.until_networks(1 + spares).await?;
+        measured.alone_raw.push(several_raw(&socket, &image, 1)?);
+        measured.alone.push(several(&real, &client, 1).await?);
+    }
+    for n in 0..rounds {
+        crate::common::say(&format!("{together} creations at once, {} of {rounds}", n + 1));
+        real.until_networks(1 + spares).await?;
+        measured.many_raw.push(several_raw(&socket, &image, together)?);
+        measured.many.push(several(&real, &client, together).await?);
+    }
+    real::remove(&client, &[first]).await?;
+    Ok(measured)
 }
 
 async fn several(real: &Real, client: &Arc<Client>, pods: usize) -> anyhow::Result<f64> {

@@ -18,6 +18,8 @@ pub(crate) const PLAIN: &str = "isolation: runc\n";
 /// Ports and ranges that no scenario uses.
 const SETTINGS: &str = "[ports]\nfirst = 25000\nlast = 25999\n[network]\npool = \"10.144.0.0/16\"\n\
      [journal]\ncommand_mib = 512\npod_mib = 2048\n";
+/// Networks made ahead, as without a setting.
+pub(crate) const SPARES: usize = 8;
 /// The first pod on an engine waits for its image, too.
 const LIMIT: Duration = Duration::from_secs(300);
 
@@ -30,8 +32,15 @@ pub(crate) struct Real {
 
 impl Real {
     pub(crate) fn start(programs: &Programs) -> anyhow::Result<Self> {
+        Self::start_with(programs, SPARES)
+    }
+
+    /// The same, with so many networks made ahead.
+    pub(crate) fn start_with(programs: &Programs, spares: usize) -> anyhow::Result<Self> {
         let dir = tempfile::Builder::new().prefix("pinacle-bench-").tempdir()?;
-        std::fs::write(dir.path().join("config.toml"), SETTINGS)?;
+        let spares = format!("[network]\nspares = {spares}\n");
+        let settings = SETTINGS.replace("[network]\n", &spares);
+        std::fs::write(dir.path().join("config.toml"), settings)?;
         let mut real = Self { programs: programs.clone(), dir, child: None };
         real.spawn()?;
         Ok(real)
@@ -86,6 +95,22 @@ impl Real {
 
     pub(crate) fn rss(&self) -> Option<f64> {
         measure::rss_mib(self.pid())
+    }
+
+    /// Waits until there are so many networks.
+    pub(crate) async fn until_networks(&self, count: usize) -> anyhow::Result<()> {
+        let owner = std::fs::read_to_string(self.dir.path().join("owner"))?;
+        let networks = || {
+            let owned = engine::owned_by(owner.trim());
+            owned.iter().filter(|thing| thing.starts_with("network ")).count()
+        };
+        let there = async {
+            while networks() != count {
+                tokio::time::sleep(Duration::from_millis(200)).await;
+            }
+        };
+        let waited = tokio::time::timeout(LIMIT, there).await;
+        waited.with_context(|| format!("there are never {count} networks: {}", self.log_tail()))
     }
 
     fn log_tail(&self) -> String {

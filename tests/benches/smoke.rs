@@ -69,7 +69,7 @@ fn keys_and_calls_are_answered() {
 #[test]
 fn creation_and_lines_are_measured_on_the_engine() {
     let rows = create::measure(&programs(), 1, 0, 1).expect("creations");
-    assert_eq!(rows.len(), 2);
+    assert_eq!(rows.len(), 4);
     let rows = lines::measure(&programs(), &[], 10, 2_000, 1).expect("lines");
     let text = table::render(&rows, &[], "");
     assert!(text.contains("| lines lost | 0 |"), "{text}");

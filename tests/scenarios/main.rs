@@ -28,6 +28,7 @@ mod race;
 mod screen;
 mod secrets;
 mod soak;
+mod spares;
 mod start_daemon;
 
 use pinacle_tests::daemon::{Daemon, Programs};

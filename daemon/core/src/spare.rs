@@ -133,7 +133,11 @@ impl Host {
         let theirs = self.spares.all.values().filter(|spare| spare.record.subnet.is_some());
         let pods = self.used_subnets.len().saturating_sub(theirs.count());
         // A host without pods is left as it was found.
-        if pods == 0 { 0 } else { settings.spares.min(settings.pool.len().saturating_sub(pods) / SHARE) }
+        if pods == 0 {
+            0
+        } else {
+            settings.spares.min(settings.pool.len().saturating_sub(pods) / SHARE)
+        }
     }
 
     /// Gives up those that are too many.
@@ -272,9 +276,8 @@ impl State {
         ticket: &Ticket,
         result: Result<EngineOutcome, EngineFailure>,
     ) {
-        let its = |host: &&mut Host| {
-            host.spares.call.as_ref().is_some_and(|call| call.ticket == *ticket)
-        };
+        let its =
+            |host: &&mut Host| host.spares.call.as_ref().is_some_and(|call| call.ticket == *ticket);
         let Some(host) = self.hosts.values_mut().find(its) else { return };
         let Some(call) = host.spares.call.take() else { return };
         let id = host.id.clone();
@@ -327,9 +330,11 @@ impl State {
         let fit = |(id, spare): &(&PodId, &Spare)| {
             !host.spares.is_busy_with(id) && spare.failures == 0 && spare.record.subnet.is_some()
         };
-        let best = host.spares.kept().filter(fit).min_by_key(|(_, spare)| {
-            (spare.standing != Standing::Ready, spare.record.subnet)
-        });
+        let best = host
+            .spares
+            .kept()
+            .filter(fit)
+            .min_by_key(|(_, spare)| (spare.standing != Standing::Ready, spare.record.subnet));
         best.map(|(_, spare)| spare.record.clone())
     }
 
