@@ -5,7 +5,8 @@
 use anyhow::Context;
 use pinacle_core::engine::Subnet;
 use pinacle_core::record::{
-    Applied, Change, Direction, Durability, OperationRecord, PodRecord, Record, StepRecord,
+    Applied, Change, Direction, Durability, OperationRecord, PodRecord, Record, SpareRecord,
+    StepRecord,
 };
 use pinacle_core::{Step, spec};
 use pinacle_daemon::clock::Clock;
@@ -88,12 +89,19 @@ async fn main() -> anyhow::Result<()> {
         Record::Pod(Box::new(running)),
         Record::Pod(Box::new(stopped)),
         Record::Operation(Box::new(start)),
+        Record::Spare(SpareRecord {
+            id: PodId::new("fixture000000009")?,
+            host: HostId::local(),
+            owner: owner.clone(),
+            subnet: Some(Subnet { network: Ipv4Addr::new(10, 249, 9, 0) }),
+        }),
     ];
     let gone = Record::Pod(Box::new(gone));
     let put = |record: &Record| Change::Put(record.clone());
     handle.commit(vec![put(&kept[0]), put(&gone)], Durability::Sync).await?;
     handle.export().await?;
     handle.commit(vec![put(&kept[1])], Durability::Flush).await?;
+    handle.commit(vec![put(&kept[3])], Durability::Sync).await?;
     handle.commit(vec![put(&kept[2]), Change::Delete(gone.key())], Durability::Sync).await?;
     std::fs::write(dir.join("expected.json"), serde_json::to_vec_pretty(&kept)?)?;
     Ok(())

@@ -198,7 +198,22 @@ impl Driver {
                 return Ok(());
             }
         }
-        self.drain().await
+        let end = self.clock.monotonic_ms() + u64::try_from(DRAIN.as_millis()).unwrap_or(4_000);
+        self.leave(end).await?;
+        self.drain(end).await
+    }
+
+    /// Leaves hosts without pods as they were found: networks made ahead go.
+    async fn leave(&mut self, end: u64) -> Result<(), StoreError> {
+        self.take_batch(vec![Input::Happened(Event::Leaving)]).await?;
+        while self.state.waits_for_spares() && self.clock.monotonic_ms() < end {
+            tokio::select! {
+                biased;
+                finished = self.effects.finished() => self.take_finished(finished).await?,
+                () = sleep_until(&self.clock, Some(end)) => break,
+            }
+        }
+        Ok(())
     }
 
     /// Takes an input and what waits behind it.
@@ -212,10 +227,9 @@ impl Driver {
         self.take_batch(batch).await
     }
 
-    async fn drain(mut self) -> Result<(), StoreError> {
+    async fn drain(mut self, end: u64) -> Result<(), StoreError> {
         self.inputs.close();
         self.effects.stop_beginning();
-        let end = self.clock.monotonic_ms() + u64::try_from(DRAIN.as_millis()).unwrap_or(4_000);
         while self.effects.is_busy() && self.clock.monotonic_ms() < end {
             tokio::select! {
                 // What has ended is stored even when the time is up.
@@ -341,5 +355,6 @@ fn event_name(event: &Event) -> &'static str {
         Event::LookFailed { .. } => "look failed",
         Event::SpecRead { .. } => "spec read",
         Event::Tick => "tick",
+        Event::Leaving => "leaving",
     }
 }

@@ -5,7 +5,7 @@
 //! core settles it by asking again.
 
 use crate::engine::Engine;
-use crate::journal::Journal;
+use crate::journal::{Journal, PodJournal};
 use pinacle_core::effect::Effect;
 use pinacle_core::engine::{EngineCall, EngineFailure, FailureClass};
 use pinacle_core::event::{Event, Ticket};
@@ -118,7 +118,13 @@ impl Effects {
                 }
             }
             _ if self.stopping => {}
-            Effect::Call { ticket, host, owner, call } => self.call(ticket, &host, owner, call),
+            Effect::Call { ticket, host, owner, call } => {
+                let journal = self.journal.pod(&owner.pod);
+                self.call(ticket, &host, owner, (call, Some(journal)));
+            }
+            Effect::CallAhead { ticket, host, owner, call } => {
+                self.call(ticket, &host, owner, (call, None));
+            }
             Effect::Observe { host } => self.look_at_host(host),
             Effect::ObservePod { host, pod } => self.look_at_pod(host, pod),
             Effect::ReadSpec { host, pod } => self.read_spec(host, pod),
@@ -133,20 +139,26 @@ impl Effects {
         ticket: Ticket,
         host: &HostId,
         owner: pinacle_core::engine::Ownership,
-        call: EngineCall,
+        (call, journal): (EngineCall, Option<PodJournal>),
     ) {
         let engine = self.engines.get(host).cloned();
-        let journal = self.journal.pod(&owner.pod);
         let purpose = Purpose::Call(ticket.clone(), owner.pod.clone());
         let id = ticket.clone();
         if is_brief(&call) {
             self.busy.insert(owner.pod.clone());
         }
         let task = self.spawn(purpose, async move {
+            let ahead = journal.is_none();
+            let journal = journal.unwrap_or_else(|| Journal::closed().pod(&owner.pod));
             let result = match engine {
                 Some(engine) => engine.call(&owner, &journal, call).await,
                 None => Err(no_engine()),
             };
+            if let Some(failure) = result.as_ref().err().filter(|_| ahead) {
+                // Nobody else is told: it stands in no pod's way.
+                let (pod, error) = (&owner.pod, failure.error.chain());
+                tracing::warn!(%pod, error, "a network for a pod to come");
+            }
             Some(Event::CallEnded { ticket: id, result })
         });
         self.calls.insert(ticket, task);

@@ -58,6 +58,9 @@ pub struct Ran {
     pub stderr: String,
 }
 
+/// What settings begin with that ask for networks made ahead.
+const SPARES: &str = "spares = ";
+
 impl Ran {
     /// Returns standard output as JSON.
     ///
@@ -107,7 +110,11 @@ impl Daemon {
 
     /// Starts a daemon for a test's own engine, in its network.
     pub fn start_on(programs: Programs, engine: &OwnEngine, settings: &str) -> Self {
-        let mut daemon = Self::prepare(programs, &format!("{}{settings}", engine.settings()));
+        // What belongs to the table before comes first.
+        let first = settings.starts_with(SPARES).then(|| settings.split_once('\n')).flatten();
+        let (first, rest) = first.unwrap_or(("", settings));
+        let engine_of = engine.settings();
+        let mut daemon = Self::prepare(programs, &format!("{first}\n{engine_of}{rest}"));
         daemon.engine = Removal::WithTheEngine;
         daemon.move_to(engine);
         daemon.spawn();
@@ -142,7 +149,7 @@ impl Daemon {
     ) -> Self {
         let dir = tempfile::Builder::new().prefix("pinacle-").tempdir().expect("a directory");
         // Networks that no pod has are a test's own subject.
-        let spares = if settings.starts_with("spares = ") { "" } else { "spares = 0\n" };
+        let spares = if settings.starts_with(SPARES) { "" } else { "spares = 0\n" };
         let text = format!(
             "[ports]\nfirst = {first}\nlast = {last}\n[network]\npool = \"{pool}\"\n{spares}{settings}\n"
         );

@@ -36,6 +36,17 @@ pub enum Effect {
         /// What.
         call: EngineCall,
     },
+    /// The same for a pod to come; a journal begins with its pod.
+    CallAhead {
+        /// Names the call.
+        ticket: Ticket,
+        /// Which host.
+        host: HostId,
+        /// For which pod.
+        owner: Ownership,
+        /// What.
+        call: EngineCall,
+    },
     /// Break a call off; its `Event::CallEnded` follows soon.
     CancelCall {
         /// Which.

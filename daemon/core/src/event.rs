@@ -94,6 +94,8 @@ pub enum Event {
     },
     /// The moment that `State::next_deadline` named has come.
     Tick,
+    /// The daemon is about to end.
+    Leaving,
 }
 
 /// A change a client asks for, its form already checked.

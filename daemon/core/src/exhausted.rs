@@ -21,7 +21,7 @@ impl Shares {
         let parts = [
             (self.listed, "pods in the list"),
             (self.ready, "networks made for pods to come"),
-            (self.foreign, "pods of other daemons"),
+            (self.foreign, "other daemons"),
             (self.other, others),
         ];
         let mut text = format!("of {} {of}", self.all);
@@ -148,7 +148,7 @@ mod tests {
         assert_eq!(
             error.chain(),
             "no free port is left on the host: of 5 from 30000 to 30004, pods in the list hold 2, \
-             pods of other daemons 1, other programs 2"
+             other daemons 1, other programs 2"
         );
         assert!(error.hint.expect("a hint").contains("`first` and `last` of `[ports]`"));
     }

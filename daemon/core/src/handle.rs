@@ -2,7 +2,9 @@
 //! module named after it.
 
 use crate::effect::Effect;
+use crate::engine::Subnet;
 use crate::event::{Event, Now};
+use crate::settings::overlaps;
 use crate::state::State;
 use pinacle_protocol::{HostId, HostStatus, PodId};
 
@@ -23,6 +25,7 @@ impl State {
             Event::LookFailed { host, pod } => self.look_failed(now, &host, pod.as_ref()),
             Event::SpecRead { host, pod, text } => self.spec_read(now, &host, &pod, text),
             Event::Tick => self.tick(now),
+            Event::Leaving => self.leave(),
         }
         self.see_to_spares(now);
         self.finish()
@@ -63,6 +66,8 @@ impl State {
         host.looks = host.looks.saturating_add(1);
         (host.next_look, host.failed_looks) = (None, 0);
         host.spares.not_overtaken();
+        let routed = |subnet: &Subnet| host.routes().iter().any(|route| overlaps(*subnet, *route));
+        host.spares.routed = self.settings.pool.iter().filter(routed).count();
         self.changed.hosts.insert(id.clone());
         for pod in self.pods_on(id) {
             if let Some(pod) = self.pod_memory(&pod) {

@@ -2,7 +2,7 @@
 
 use crate::event::Now;
 use crate::host::Host;
-use crate::record::{Durability, OperationRecord, Record, SpareRecord};
+use crate::record::{Durability, OperationRecord, Record, RecordKey, SpareRecord};
 use crate::settings::Settings;
 use crate::spare::Spare;
 use crate::state::{Changed, State};
@@ -36,16 +36,18 @@ impl State {
             durability: Durability::Flush,
             changed: Changed::default(),
             calls: 0,
+            leaving: false,
             random,
         };
-        let mut operations = Vec::new();
+        let (mut operations, mut spares) = (Vec::new(), Vec::new());
         for record in records {
             match record {
                 Record::Pod(pod) => state.insert_pod(*pod),
                 Record::Operation(operation) => operations.push(*operation),
-                Record::Spare(spare) => state.insert_loaded_spare(spare),
+                Record::Spare(spare) => spares.push(spare),
             }
         }
+        spares.into_iter().for_each(|spare| state.insert_loaded_spare(spare));
         operations.sort_by_key(|operation| (operation.created_at, operation.id.clone()));
         for operation in operations {
             state.insert_loaded_operation(operation);
@@ -63,6 +65,12 @@ impl State {
 
     fn insert_loaded_spare(&mut self, record: SpareRecord) {
         let Some(host) = self.hosts.get_mut(&record.host) else { return };
+        let held = record.subnet.is_some_and(|subnet| host.used_subnets.contains(&subnet));
+        if held || self.pods.contains_key(&record.id) {
+            // No daemon writes that, but somebody may mend an export by hand: the pod has it.
+            self.dirty.insert(RecordKey::Spare(record.id), ());
+            return;
+        }
         record.subnet.into_iter().for_each(|subnet| host.used_subnets.insert(subnet));
         host.spares.all.insert(record.id.clone(), Spare::loaded(record));
     }

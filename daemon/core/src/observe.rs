@@ -37,7 +37,7 @@ impl State {
             snapshot.pods.into_iter().map(|pod| (pod.id.clone(), pod)).collect();
         // Pods that are only now found come first.
         self.stir(now, id);
-        self.spares_observed(id, &mut seen);
+        self.spares_observed(now, id, &mut seen);
         let known = self.pods_on(id);
         for pod in &known {
             let observed = seen.remove(pod).filter(|seen| self.is_of(pod, seen));
@@ -117,7 +117,7 @@ impl State {
             self.settle(now, id);
             self.advance(now, id);
         } else if self.is_spare(host, id) {
-            if let Some(pod) = self.spare_observed(host, id, observed) {
+            if let Some(pod) = self.spare_observed(now, host, id, observed) {
                 self.unknown_pod(host, pod);
             }
         } else if let Some(observed) = observed {

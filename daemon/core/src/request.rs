@@ -68,7 +68,7 @@ impl State {
         self.host_usable(&create.host)?;
         let slug = self.choose_slug(create.slug, create.slug_choice)?;
         let ready = self.host_ready(&create.host);
-        let spare = self.next_spare(&create.host).filter(|_| ready);
+        let spare = if ready { self.next_spare(now, &create.host) } else { None };
         let id = spare.as_ref().map_or_else(|| self.new_pod_id(), |spare| spare.id.clone());
         let owner = spare.as_ref().map_or(&self.settings.owner, |spare| &spare.owner);
         let record = PodRecord {

@@ -50,6 +50,12 @@ impl SubnetPool {
         fits.then(|| Self { base, count: 1 << (24 - prefix) })
     }
 
+    /// Returns whether it is one of its pieces.
+    pub(crate) fn contains(self, subnet: Subnet) -> bool {
+        let beyond = u32::from(subnet.network).checked_sub(self.base);
+        beyond.is_some_and(|beyond| beyond >> 8 < self.count)
+    }
+
     /// Returns how many pieces it has.
     pub(crate) fn len(self) -> usize {
         usize::try_from(self.count).unwrap_or(usize::MAX)

@@ -7,7 +7,7 @@
 //! there after all, the creation's own step makes it, as ever: a spare may save that, and
 //! nothing depends on it.
 //!
-//! They are seen to when the engine was left alone for a while, one call after the other.
+//! They are seen to when no call of a pod was begun or ended for a while, one after the other.
 
 use crate::advance::pause_ms;
 use crate::effect::Effect;
@@ -19,19 +19,21 @@ use crate::event::{Now, Ticket};
 use crate::host::Host;
 use crate::names;
 use crate::record::{RecordKey, SpareRecord};
-use crate::settings::Settings;
+use crate::settings::{Settings, overlaps};
 use crate::state::State;
 use pinacle_protocol::{HostId, PodId};
 use std::collections::BTreeMap;
 
-/// How long an engine was left alone before it is asked for one, in milliseconds: whoever
-/// creates pods one after the other is not to wait for the next one's network.
+/// How long no call of a pod was begun or ended before an engine is asked for one, in
+/// milliseconds: whoever creates pods one after the other is not to wait for the next one's
+/// network.
 const QUIET_MS: u64 = 2_000;
 /// Of the ranges that no pod holds, one in so many may be a spare's: pools that are nearly
 /// used up are left to the pods.
 const SHARE: usize = 4;
-/// Pause before another one after one whose range turned out to be in use, in milliseconds.
-const TAKEN_MS: u64 = 5_000;
+/// Of the pauses between tries, the one before another range after the first that turned out
+/// to be in use.
+const AFTER_TAKEN: u32 = 4;
 /// Pause before a new one after one that could not be made, in milliseconds.
 const REST_MS: u64 = 5 * 60 * 1_000;
 
@@ -47,6 +49,12 @@ pub(crate) struct Spares {
     quiet_from: u64,
     /// No new one is begun before this moment (monotonic).
     new_from: u64,
+    /// New ones in a row whose range turned out to be in use.
+    taken: u32,
+    /// Times that the network of one was found gone, since the whole host was looked at.
+    vanished: u32,
+    /// Ranges of the pool that the host routes itself.
+    pub(crate) routed: usize,
 }
 
 /// One of them.
@@ -58,7 +66,8 @@ pub(crate) struct Spare {
     failures: u32,
     /// Nothing is asked for it before this moment (monotonic).
     not_before: u64,
-    /// Whether more than a network was seen of it while a call was under way.
+    /// Whether more than a network may have been seen of it: it is left alone until it was
+    /// looked at.
     suspect: bool,
     /// Whether a call or a look ended while the whole host was being looked at, so that
     /// what that sees of it may be from before.
@@ -85,6 +94,7 @@ struct Call {
 /// What can be done for them next.
 #[derive(Debug, Clone)]
 enum Task {
+    GiveUp,
     Remove(PodId),
     Make(PodId),
     New,
@@ -132,30 +142,46 @@ impl Host {
     fn wanted_spares(&self, settings: &Settings) -> usize {
         let theirs = self.spares.all.values().filter(|spare| spare.record.subnet.is_some());
         let pods = self.used_subnets.len().saturating_sub(theirs.count());
-        // A host without pods is left as it was found.
         if pods == 0 {
-            0
-        } else {
-            settings.spares.min(settings.pool.len().saturating_sub(pods) / SHARE)
+            // A host without pods is left as it was found.
+            return 0;
         }
+        let used = pods.saturating_add(self.foreign.len()).saturating_add(self.spares.routed);
+        settings.spares.min(settings.pool.len().saturating_sub(used) / SHARE)
     }
 
-    /// Gives up those that are too many.
-    fn retire_spares(&mut self, settings: &Settings) {
-        let wanted = self.wanted_spares(settings);
-        while self.spares.kept().count() > wanted {
-            // Pods get the lowest ranges, so the highest goes.
-            let last = self.spares.kept().max_by_key(|(_, spare)| spare.record.subnet);
-            let Some(id) = last.map(|(id, _)| id.clone()) else { return };
-            if let Some(spare) = self.spares.all.get_mut(&id) {
-                (spare.standing, spare.failures, spare.not_before) = (Standing::Unwanted, 0, 0);
-            }
+    /// Returns whether a network of this range may be a pod's to come.
+    fn is_fit(&self, settings: &Settings, subnet: Subnet) -> bool {
+        settings.pool.contains(subnet)
+            && !self.routes().iter().any(|route| overlaps(subnet, *route))
+    }
+
+    /// Returns the next one to be given up, if one is to be.
+    fn surplus_spare(&self, settings: &Settings) -> Option<&PodId> {
+        let unfit = |(_, spare): &(&PodId, &Spare)| {
+            spare.record.subnet.is_some_and(|subnet| !self.is_fit(settings, subnet))
+        };
+        let many = self.spares.kept().count() > self.wanted_spares(settings);
+        // Pods get the lowest ranges, so the highest goes.
+        let last = || self.spares.kept().max_by_key(|(_, spare)| spare.record.subnet);
+        let one = self.spares.kept().find(unfit).or_else(|| last().filter(|_| many));
+        one.map(|(id, _)| id)
+    }
+
+    fn give_up_spares(&mut self, settings: &Settings) {
+        while let Some(id) = self.surplus_spare(settings).cloned() {
+            let Some(spare) = self.spares.all.get_mut(&id) else { return };
+            (spare.standing, spare.failures, spare.not_before) = (Standing::Unwanted, 0, 0);
         }
     }
 
     /// Returns what is to be done next for them, and from which moment on.
     fn next_spare_task(&self, settings: &Settings) -> Option<(u64, Task)> {
+        if self.surplus_spare(settings).is_some() {
+            return Some((0, Task::GiveUp));
+        }
         let task = |(id, spare): (&PodId, &Spare)| match spare.standing {
+            _ if spare.suspect => None,
             Standing::Ready => None,
             Standing::Unknown => Some((spare.not_before, Task::Make(id.clone()))),
             Standing::Unwanted => Some((spare.not_before, Task::Remove(id.clone()))),
@@ -205,14 +231,19 @@ impl State {
         if !host.is_ready() || host.spares.call.is_some() {
             return;
         }
-        host.retire_spares(&self.settings);
         let Some((at, task)) = host.next_spare_task(&self.settings) else { return };
-        let at = at.max(host.spares.quiet_from);
+        let at = if self.leaving { at } else { at.max(host.spares.quiet_from) };
         if at > now.mono_ms {
             host.spares.due = Some(at);
             return;
         }
         match task {
+            Task::GiveUp => {
+                host.give_up_spares(&self.settings);
+                self.see_to_spares_of(now, id);
+            }
+            // The next daemon will.
+            Task::New | Task::Make(_) if self.leaving => {}
             Task::New => self.new_spare(now, id),
             Task::Make(pod) => self.make_spare(id, &pod),
             Task::Remove(pod) => {
@@ -227,8 +258,8 @@ impl State {
         let Some(host) = self.hosts.get_mut(id) else { return };
         let Some(subnet) = host.free_subnet(&self.settings, now.mono_ms) else {
             host.spares.new_from = now.mono_ms.saturating_add(REST_MS);
-            host.spares.due = Some(host.spares.new_from);
-            return;
+            // What else there is to do is not to wait for that.
+            return self.see_to_spares_of(now, id);
         };
         let record = SpareRecord {
             id: pod.clone(),
@@ -266,7 +297,7 @@ impl State {
         let Some(spare) = there.spares.all.get(pod) else { return };
         let owner = Ownership { pod: pod.clone(), owner: spare.record.owner.clone() };
         there.spares.call = Some(Call { ticket: ticket.clone(), pod: pod.clone(), removes });
-        self.effects.push(Effect::Call { ticket, host: host.clone(), owner, call });
+        self.effects.push(Effect::CallAhead { ticket, host: host.clone(), owner, call });
     }
 
     /// Takes note of how a call for one of them ended; nothing when it was for something else.
@@ -284,7 +315,7 @@ impl State {
         // As of a pod: see `overtaken` there.
         let overtakes = host.looks > 0 || !host.is_ready();
         let Some(spare) = host.spares.all.get_mut(&call.pod) else { return };
-        let suspect = std::mem::take(&mut spare.suspect);
+        let suspect = spare.suspect;
         spare.overtaken |= overtakes;
         match result.map_err(|failure| failure.class) {
             Ok(_) if call.removes => self.forget_spare(&id, &call.pod),
@@ -292,11 +323,14 @@ impl State {
                 (spare.failures, spare.not_before) = (0, 0);
                 if spare.standing == Standing::Unknown {
                     spare.standing = Standing::Ready;
+                    host.spares.taken = 0;
                 }
             }
             Err(FailureClass::SubnetTaken) if !call.removes => {
                 spare.standing = Standing::Unwanted;
-                host.spares.new_from = now.mono_ms.saturating_add(TAKEN_MS);
+                let pause = pause_ms(AFTER_TAKEN.saturating_add(host.spares.taken));
+                host.spares.taken = host.spares.taken.saturating_add(1);
+                host.spares.new_from = now.mono_ms.saturating_add(pause);
                 if let Some(subnet) = spare.record.subnet {
                     host.block_subnet(subnet, now.mono_ms);
                 }
@@ -320,21 +354,31 @@ impl State {
             if let (Some(subnet), Some(host)) = (record.subnet, self.hosts.get_mut(host)) {
                 host.used_subnets.remove(subnet);
             }
-            self.effects.push(Effect::ForgetJournal { pod: pod.clone() });
         }
     }
 
+    /// The daemon is about to end: hosts without pods are left as they were found.
+    pub(crate) fn leave(&mut self) {
+        self.leaving = true;
+    }
+
     /// Returns the one that the next pod on a host gets.
-    pub(crate) fn next_spare(&self, host: &HostId) -> Option<SpareRecord> {
-        let host = self.hosts.get(host)?;
+    pub(crate) fn next_spare(&mut self, now: Now, host: &HostId) -> Option<SpareRecord> {
+        let host = self.hosts.get_mut(host)?;
+        // A range is no pod's loss because of what is kept for pods.
+        let any = host.free_subnet(&self.settings, now.mono_ms).is_none();
         let fit = |(id, spare): &(&PodId, &Spare)| {
-            !host.spares.is_busy_with(id) && spare.failures == 0 && spare.record.subnet.is_some()
+            let good = any || (spare.failures == 0 && spare.standing != Standing::Unwanted);
+            let range = spare.record.subnet.filter(|subnet| {
+                host.is_fit(&self.settings, *subnet)
+                    && !host.is_subnet_blocked(*subnet, now.mono_ms)
+            });
+            good && range.is_some() && !spare.suspect && !host.spares.is_busy_with(id)
         };
-        let best = host
-            .spares
-            .kept()
-            .filter(fit)
-            .min_by_key(|(_, spare)| (spare.standing != Standing::Ready, spare.record.subnet));
+        let order = |(_, spare): &(&PodId, &Spare)| {
+            (spare.standing != Standing::Ready, spare.record.subnet)
+        };
+        let best = host.spares.all.iter().filter(fit).min_by_key(order);
         best.map(|(_, spare)| spare.record.clone())
     }
 
@@ -348,6 +392,7 @@ impl State {
     /// Takes note of what was seen of those of a host, and leaves in `seen` what is none.
     pub(crate) fn spares_observed(
         &mut self,
+        now: Now,
         host: &HostId,
         seen: &mut BTreeMap<PodId, ObservedPod>,
     ) {
@@ -356,12 +401,20 @@ impl State {
         for id in spares {
             let observed = seen.remove(&id);
             let spare = self.hosts.get_mut(host).and_then(|host| host.spares.all.get_mut(&id));
-            if spare.is_some_and(|spare| std::mem::take(&mut spare.overtaken)) {
+            if let Some(spare) = spare.filter(|spare| spare.overtaken) {
+                spare.overtaken = false;
+                if observed.is_some_and(|seen| !seen.is_spare()) {
+                    spare.suspect = true;
+                    self.effects.push(Effect::ObservePod { host: host.clone(), pod: id });
+                }
                 continue;
             }
-            if let Some(observed) = self.spare_observed(host, &id, observed) {
+            if let Some(observed) = self.spare_observed(now, host, &id, observed) {
                 seen.insert(id, observed);
             }
+        }
+        if let Some(host) = self.hosts.get_mut(host) {
+            host.spares.vanished = 0;
         }
     }
 
@@ -382,6 +435,7 @@ impl State {
     /// pod was made of it by a daemon whose records are lost.
     pub(crate) fn spare_observed(
         &mut self,
+        now: Now,
         host: &HostId,
         id: &PodId,
         observed: Option<ObservedPod>,
@@ -395,6 +449,7 @@ impl State {
             spare.suspect |= more;
             return None;
         }
+        spare.suspect = false;
         if more {
             self.forget_spare(host, id);
             return ours;
@@ -405,7 +460,12 @@ impl State {
             Standing::Unknown if is_there => {
                 (spare.standing, spare.failures, spare.not_before) = (Standing::Ready, 0, 0);
             }
-            Standing::Ready if !is_there => spare.standing = Standing::Unknown,
+            Standing::Ready if !is_there => {
+                spare.standing = Standing::Unknown;
+                // Whoever removes them may do so again and again.
+                there.spares.vanished = there.spares.vanished.saturating_add(1);
+                spare.not_before = now.mono_ms.saturating_add(pause_ms(there.spares.vanished));
+            }
             _ => {}
         }
         None
@@ -429,6 +489,11 @@ impl State {
     /// Returns whether one is being made or removed, or soon will be.
     pub fn has_work_for_spares(&self) -> bool {
         self.hosts.values().any(|host| host.spares.go_on())
+    }
+
+    /// Returns whether a call for one is under way.
+    pub fn waits_for_spares(&self) -> bool {
+        self.hosts.values().any(|host| host.spares.call.is_some())
     }
 
     /// Returns those on record.

@@ -39,6 +39,8 @@ pub struct State {
     pub(crate) durability: Durability,
     pub(crate) changed: Changed,
     pub(crate) calls: u64,
+    /// Whether the daemon is about to end.
+    pub(crate) leaving: bool,
     pub(crate) random: u64,
 }
 

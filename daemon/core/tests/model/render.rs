@@ -91,6 +91,7 @@ pub(crate) fn event(names: &mut Names, state: &State, event: &Event) -> String {
             format!("spec of {} {text}", names.pod(state, pod))
         }
         Event::Tick => "tick".to_owned(),
+        Event::Leaving => "the daemon is told to end".to_owned(),
     }
 }
 
@@ -130,7 +131,7 @@ pub(crate) fn effect(names: &mut Names, state: &State, effect: &Effect) -> Strin
                 names.tidy(&text)
             }
         },
-        Effect::Call { ticket, host, call, .. } => {
+        Effect::Call { ticket, host, call, .. } | Effect::CallAhead { ticket, host, call, .. } => {
             let operation = names.operation(&ticket.operation);
             let text = format!("call {operation}#{} on {host}: {}", ticket.call, call_text(call));
             names.tidy(&text)

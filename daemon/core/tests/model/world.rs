@@ -205,7 +205,8 @@ impl World {
                     self.asked[index].2 = Some(result);
                 }
             }
-            Effect::Call { ticket, host, owner, call } => {
+            Effect::Call { ticket, host, owner, call }
+            | Effect::CallAhead { ticket, host, owner, call } => {
                 if !self.tickets.insert(ticket.clone()) {
                     return Err(format!("{ticket:?} was used before"));
                 }

@@ -11,7 +11,7 @@ use bollard::Docker;
 use bollard::models::{Ipam, IpamConfig, Network, NetworkCreateRequest, NetworkDisconnectRequest};
 use bollard::query_parameters::{InspectNetworkOptions, ListNetworksOptions};
 use pinacle_core::engine::{
-    EngineFailure, EngineOutcome, FailureClass, NetworkPlan, Ownership, Subnet,
+    EngineFailure, EngineOutcome, FailureClass, LABEL_SPEC, NetworkPlan, Ownership, Subnet,
 };
 use pinacle_protocol::{ApiError, ErrorKind};
 use std::collections::HashMap;
@@ -114,12 +114,17 @@ async fn has_it(
         if !is_ours(network.labels.as_ref(), owner) {
             return Err(not_ours("network", &plan.name));
         }
-        if subnet_of(&network) == Some(plan.subnet) {
+        let same = subnet_of(&network) == Some(plan.subnet);
+        if same && !is_outdated(&network) {
             there = true;
             continue;
         }
         let id = network.id.clone().unwrap_or_default();
         if !endpoints(docker, &id).await?.is_empty() {
+            if same {
+                there = true;
+                continue;
+            }
             return Err(permanent(
                 ErrorKind::Conflict,
                 format!("the network {} has another range and containers on it", plan.name),
@@ -128,6 +133,13 @@ async fn has_it(
         remove_one(docker, journal, &plan.name, &id).await?;
     }
     Ok(there)
+}
+
+/// Returns whether a network that was made ahead has the packet size of another day.
+fn is_outdated(network: &Network) -> bool {
+    let ahead = network.labels.as_ref().is_none_or(|labels| !labels.contains_key(LABEL_SPEC));
+    let has = network.options.as_ref().and_then(|options| options.get(MTU));
+    ahead && has != routes::small_mtu().map(|mtu| mtu.to_string()).as_ref()
 }
 
 async fn by_name(docker: &Docker, name: &str) -> Result<Vec<Network>, EngineFailure> {
