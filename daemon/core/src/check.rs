@@ -92,7 +92,8 @@ impl State {
         if let Some(host) = self.hosts.values().find(idle) {
             return Some(format!("host {} is up and will not be looked at", host.id));
         }
-        if let Some(host) = self.hosts.values().find(|host| host.forgets_spares(&self.settings)) {
+        let forgets = |host: &&Host| !self.leaving && host.forgets_spares(&self.settings);
+        if let Some(host) = self.hosts.values().find(forgets) {
             return Some(format!("networks of {} wait for nothing", host.id));
         }
         for (id, pod) in &self.pods {

@@ -9,17 +9,21 @@
 //!
 //! They are seen to when no call of a pod was begun or ended for a while, one after the other.
 
+mod seen;
+#[cfg(test)]
+mod tests;
+mod wanted;
+
 use crate::advance::pause_ms;
 use crate::effect::Effect;
 use crate::engine::{
     EngineCall, EngineFailure, EngineOutcome, FailureClass, LABEL_OWNER, LABEL_POD, NetworkPlan,
-    ObservedPod, Ownership, Subnet,
+    Ownership, Subnet,
 };
 use crate::event::{Now, Ticket};
 use crate::host::Host;
 use crate::names;
 use crate::record::{RecordKey, SpareRecord};
-use crate::settings::{Settings, overlaps};
 use crate::state::State;
 use pinacle_protocol::{HostId, PodId};
 use std::collections::BTreeMap;
@@ -134,67 +138,6 @@ impl Spare {
     pub(crate) fn loaded(record: SpareRecord) -> Self {
         let known = record.subnet.is_some();
         Self::new(record, if known { Standing::Unknown } else { Standing::Unwanted })
-    }
-}
-
-impl Host {
-    /// Returns how many there are to be.
-    fn wanted_spares(&self, settings: &Settings) -> usize {
-        let theirs = self.spares.all.values().filter(|spare| spare.record.subnet.is_some());
-        let pods = self.used_subnets.len().saturating_sub(theirs.count());
-        if pods == 0 {
-            // A host without pods is left as it was found.
-            return 0;
-        }
-        let used = pods.saturating_add(self.foreign.len()).saturating_add(self.spares.routed);
-        settings.spares.min(settings.pool.len().saturating_sub(used) / SHARE)
-    }
-
-    /// Returns whether a network of this range may be a pod's to come.
-    fn is_fit(&self, settings: &Settings, subnet: Subnet) -> bool {
-        settings.pool.contains(subnet)
-            && !self.routes().iter().any(|route| overlaps(subnet, *route))
-    }
-
-    /// Returns the next one to be given up, if one is to be.
-    fn surplus_spare(&self, settings: &Settings) -> Option<&PodId> {
-        let unfit = |(_, spare): &(&PodId, &Spare)| {
-            spare.record.subnet.is_some_and(|subnet| !self.is_fit(settings, subnet))
-        };
-        let many = self.spares.kept().count() > self.wanted_spares(settings);
-        // Pods get the lowest ranges, so the highest goes.
-        let last = || self.spares.kept().max_by_key(|(_, spare)| spare.record.subnet);
-        let one = self.spares.kept().find(unfit).or_else(|| last().filter(|_| many));
-        one.map(|(id, _)| id)
-    }
-
-    fn give_up_spares(&mut self, settings: &Settings) {
-        while let Some(id) = self.surplus_spare(settings).cloned() {
-            let Some(spare) = self.spares.all.get_mut(&id) else { return };
-            (spare.standing, spare.failures, spare.not_before) = (Standing::Unwanted, 0, 0);
-        }
-    }
-
-    /// Returns what is to be done next for them, and from which moment on.
-    fn next_spare_task(&self, settings: &Settings) -> Option<(u64, Task)> {
-        if self.surplus_spare(settings).is_some() {
-            return Some((0, Task::GiveUp));
-        }
-        let task = |(id, spare): (&PodId, &Spare)| match spare.standing {
-            _ if spare.suspect => None,
-            Standing::Ready => None,
-            Standing::Unknown => Some((spare.not_before, Task::Make(id.clone()))),
-            Standing::Unwanted => Some((spare.not_before, Task::Remove(id.clone()))),
-        };
-        let more = self.spares.kept().count() < self.wanted_spares(settings);
-        let new = more.then_some((self.spares.new_from, Task::New));
-        self.spares.all.iter().filter_map(task).chain(new).min_by_key(|(at, _)| *at)
-    }
-
-    /// Returns whether something should be done for them that is neither under way nor due.
-    pub(crate) fn forgets_spares(&self, settings: &Settings) -> bool {
-        let idle = self.is_ready() && !self.spares.go_on();
-        idle && self.next_spare_task(settings).is_some()
     }
 }
 
@@ -387,103 +330,6 @@ impl State {
         let spare = self.hosts.get_mut(host)?.spares.all.remove(pod)?;
         self.dirty.insert(RecordKey::Spare(pod.clone()), ());
         Some(spare.record)
-    }
-
-    /// Takes note of what was seen of those of a host, and leaves in `seen` what is none.
-    pub(crate) fn spares_observed(
-        &mut self,
-        now: Now,
-        host: &HostId,
-        seen: &mut BTreeMap<PodId, ObservedPod>,
-    ) {
-        let spares = self.hosts.get(host).map(|host| host.spares.all.keys().cloned());
-        let spares: Vec<PodId> = spares.into_iter().flatten().collect();
-        for id in spares {
-            let observed = seen.remove(&id);
-            let spare = self.hosts.get_mut(host).and_then(|host| host.spares.all.get_mut(&id));
-            if let Some(spare) = spare.filter(|spare| spare.overtaken) {
-                spare.overtaken = false;
-                if observed.is_some_and(|seen| !seen.is_spare()) {
-                    spare.suspect = true;
-                    self.effects.push(Effect::ObservePod { host: host.clone(), pod: id });
-                }
-                continue;
-            }
-            if let Some(observed) = self.spare_observed(now, host, &id, observed) {
-                seen.insert(id, observed);
-            }
-        }
-        if let Some(host) = self.hosts.get_mut(host) {
-            host.spares.vanished = 0;
-        }
-    }
-
-    /// Takes note that something ended that is newer than a look at the whole host.
-    pub(crate) fn spare_overtakes(&mut self, host: &HostId, pod: &PodId) {
-        let overtakes = self.is_looked_at(host);
-        let spare = self.hosts.get_mut(host).and_then(|host| host.spares.all.get_mut(pod));
-        if let Some(spare) = spare {
-            spare.overtaken |= overtakes;
-        }
-    }
-
-    pub(crate) fn is_spare(&self, host: &HostId, pod: &PodId) -> bool {
-        self.hosts.get(host).is_some_and(|host| host.spares.all.contains_key(pod))
-    }
-
-    /// Takes note of what was seen of a spare, and returns it when it is none any more: a
-    /// pod was made of it by a daemon whose records are lost.
-    pub(crate) fn spare_observed(
-        &mut self,
-        now: Now,
-        host: &HostId,
-        id: &PodId,
-        observed: Option<ObservedPod>,
-    ) -> Option<ObservedPod> {
-        let there = self.hosts.get_mut(host)?;
-        let busy = there.spares.is_busy_with(id);
-        let spare = there.spares.all.get_mut(id)?;
-        let ours = observed.filter(|seen| seen.owner == spare.record.owner.as_str());
-        let more = ours.as_ref().is_some_and(|seen| !seen.is_spare());
-        if busy {
-            spare.suspect |= more;
-            return None;
-        }
-        spare.suspect = false;
-        if more {
-            self.forget_spare(host, id);
-            return ours;
-        }
-        let network = ours.and_then(|seen| seen.network);
-        let is_there = network.is_some() && network == spare.record.subnet;
-        match spare.standing {
-            Standing::Unknown if is_there => {
-                (spare.standing, spare.failures, spare.not_before) = (Standing::Ready, 0, 0);
-            }
-            Standing::Ready if !is_there => {
-                spare.standing = Standing::Unknown;
-                // Whoever removes them may do so again and again.
-                there.spares.vanished = there.spares.vanished.saturating_add(1);
-                spare.not_before = now.mono_ms.saturating_add(pause_ms(there.spares.vanished));
-            }
-            _ => {}
-        }
-        None
-    }
-
-    /// Takes one into the list that was found on a host and is not on record.
-    pub(crate) fn found_spare(&mut self, host: &HostId, observed: &ObservedPod) {
-        let Some(there) = self.hosts.get_mut(host) else { return };
-        let subnet = observed.network.filter(|subnet| !there.used_subnets.contains(subnet));
-        subnet.into_iter().for_each(|subnet| there.used_subnets.insert(subnet));
-        let record = SpareRecord {
-            id: observed.id.clone(),
-            host: host.clone(),
-            owner: self.settings.owner.clone(),
-            subnet,
-        };
-        there.spares.all.insert(observed.id.clone(), Spare::loaded(record));
-        self.dirty.insert(RecordKey::Spare(observed.id.clone()), ());
     }
 
     /// Returns whether one is being made or removed, or soon will be.

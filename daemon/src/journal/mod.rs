@@ -126,7 +126,6 @@ impl Journal {
 
     /// Returns a journal that keeps nothing and has no thread, so that nothing waits for a
     /// disk.
-    #[cfg(feature = "testing")]
     pub fn closed() -> Self {
         Self(Arc::new(Shared {
             dir: PathBuf::new(),
