@@ -167,7 +167,7 @@ pub async fn drive<F: Front>(drive: Drive<'_, F>) -> io::Result<Model> {
             // Keys before anything a pod may flood us with.
             biased;
             wake = signals.next() => wake,
-            () = tokio::time::sleep_until(next_frame), if dirty => Wake::Draw,
+            () = until(next_frame), if dirty => Wake::Draw,
             input = front.next() => Wake::Input(input),
             Some(msg) = messages.recv() => Wake::Msg(msg),
             () = tokio::time::sleep(tick) => Wake::Tick,
@@ -210,6 +210,14 @@ pub async fn drive<F: Front>(drive: Drive<'_, F>) -> io::Result<Model> {
             Obeyed::Answered => urgent = true,
             Obeyed::Begun => {}
         }
+    }
+}
+
+/// Waits for a moment; not at all for one that has passed, where a timer would take up to a
+/// millisecond, which is as long as all else between a line and the screen.
+async fn until(at: Instant) {
+    if at > Instant::now() {
+        tokio::time::sleep_until(at).await;
     }
 }
 

@@ -12,7 +12,7 @@ use std::process::ExitCode;
 #[expect(clippy::disallowed_methods, reason = "signals are listened for until the process ends")]
 pub fn main() -> anyhow::Result<ExitCode> {
     let runtime =
-        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+        tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
     let code = runtime.block_on(async {
         let interrupt = Interrupt::default();
         tokio::spawn(listen(interrupt.clone()));

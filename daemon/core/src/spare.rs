@@ -293,10 +293,9 @@ impl State {
     }
 
     fn forget_spare(&mut self, host: &HostId, pod: &PodId) {
-        if let Some(record) = self.take_spare(host, pod) {
-            if let (Some(subnet), Some(host)) = (record.subnet, self.hosts.get_mut(host)) {
-                host.used_subnets.remove(subnet);
-            }
+        let subnet = self.take_spare(host, pod).and_then(|record| record.subnet);
+        if let (Some(subnet), Some(host)) = (subnet, self.hosts.get_mut(host)) {
+            host.used_subnets.remove(subnet);
         }
     }
 

@@ -6,7 +6,7 @@ use crate::sanitize::plain_line;
 use pinacle_protocol::{PodPhase, PodView, Timestamp};
 use unicode_width::UnicodeWidthStr;
 
-const HEADINGS: [&str; 7] = ["NAME", "STATE", "ISOLATION", "TIER", "PORT", "URL", "AGE"];
+const HEADINGS: [&str; 7] = ["NAME", "STATE", "ISOLATION", "TIER", "PORT", "AGE", "URL"];
 
 /// One row, and what is said below it.
 struct Row {
@@ -90,8 +90,9 @@ fn row(pod: &PodView, now: Timestamp) -> Row {
             pod.isolation.as_str().to_owned(),
             plain_line(&pod.tier),
             pod.port.map_or_else(dash, |p| p.to_string()),
-            pod.url.as_deref().map_or_else(dash, plain_line),
             age(now.since_ms(pod.created_at)),
+            // The widest comes last, so that a narrow terminal wraps nothing else.
+            pod.url.as_deref().map_or_else(dash, plain_line),
         ],
         style: state_style(pod),
         below,
