@@ -1,3 +1,5 @@
+//! How many there are, which a pod gets, and what becomes of those nobody can use.
+
 use super::*;
 use crate::engine::HostFacts;
 use crate::settings::{Settings, SubnetPool};
