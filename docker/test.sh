@@ -258,7 +258,8 @@ done
 pid=$(service_pid app); inside sh -c 'kill -9 $(pgrep -x s6-svscan | grep -vx 1)'
 if within 60 back; then ok "killed supervisor of the services is back with them"; else fail "killed supervisor is back" "$(inside ps -eo pid,ppid,args)"; fi
 tries=$(inside pinacle-pod log broken | grep -c trying)
-if [ "$tries" -ge 3 ] && [ "$tries" -le 12 ]; then ok "a broken service is tried with growing pauses ($tries times so far)"; else fail "backoff" "$tries tries"; fi
+# Two a minute at the most once the pauses have grown, however long all before this took.
+if [ "$tries" -ge 3 ] && [ "$tries" -le $((10 + SECONDS / 30)) ]; then ok "a broken service is tried with growing pauses ($tries times so far)"; else fail "backoff" "$tries tries"; fi
 has "and shows as failing" "$(service_state broken)" "restarting failed"
 inside pinacle-pod stop app >/dev/null; is "stop" stopped "$(service_state app)"
 inside pinacle-pod start app >/dev/null; check "start" inside pinacle-pod healthy app --timeout 20
@@ -286,7 +287,7 @@ is "and is in force" localhost:3000 "$(at 127.0.0.1:30000 / | field headers.host
 apply <"$scratch/pod2.json" >/dev/null
 sed 's/"PLAIN":"1"/"PLAIN":"9"/' "$scratch/pod2.json" >"$scratch/pod3.json"
 has "changed pod env restarts everything" "restarted db" "$(apply <"$scratch/pod3.json")"
-is "terminal with tmux works" yes "$(inside bash -c 'export TERM=xterm-256color; tmux -L check new -d "echo from-tmux \$GREETING | head -n1 >/tmp/tmux-out; sleep 5" && for i in $(seq 50); do grep -q from-tmux /tmp/tmux-out 2>/dev/null && echo yes && break; sleep .1; done')"
+is "terminal with tmux works" yes "$(inside bash -c 'export TERM=xterm-256color; tmux -L check new -d "echo from-tmux \$GREETING | head -n1 >/tmp/tmux-out; sleep 5" && for i in $(seq 600); do grep -q from-tmux /tmp/tmux-out 2>/dev/null && echo yes && break; sleep .1; done')"
 docker restart "$pod" >/dev/null; port=$(docker port "$pod" 80 | head -n 1 | sed 's/.*://')
 if within 60 at $dot / -f; then ok "services are back after docker restart"; else fail "services are back after docker restart" "$(docker logs "$pod" 2>&1; inside pinacle-pod status)"; fi
 check "app came up after db" inside sh -c '[ $(cat /dev/shm/pinacle-services/app/launched) -ge $(cat /dev/shm/pinacle-services/db/launched) ] && ! grep -q "starting app" /var/log/pinacle/app.log'
@@ -311,9 +312,11 @@ is "at the pod's own name there is" 200 "$(code pod-blog.localhost:30000 "$path"
 is "and the cookie of before" 200 "$(code pod-blog.localhost:30000 / -H "Cookie: $cookie")"
 for host in 10.0.0.1 192.168.7.9:30000; do is "421 for $host" 421 "$(code "$host" /)"; done
 sed 's/"version":1,/"version":1,"publish":"0.0.0.0",/' "$scratch/pod3.json" | apply >/dev/null
+check "web-terminal is healthy when published" inside pinacle-pod healthy web-terminal --timeout 30
 for host in 10.0.0.1 192.168.7.9:30000 '[fe80::1]'; do is "published to the network: any address, such as $host" 200 "$(code "$host" /)"; done
 is "but no name" 421 "$(code evil.example /)"
 sed 's/"version":1,/"version":1,"publish":"192.168.7.9",/' "$scratch/pod3.json" | apply >/dev/null
+check "web-terminal is healthy on one address" inside pinacle-pod healthy web-terminal --timeout 30
 is "published on one address: that one" "200 421" "$(code 192.168.7.9:30000 /) $(code 192.168.7.8:30000 /)"
 apply <"$scratch/pod3.json" >/dev/null
 
@@ -342,9 +345,9 @@ if [ -z "${OFFLINE-}" ]; then
 fi
 
 # --- stop ---
-begin=$(now_ms); docker stop "$pod" >/dev/null; took=$(($(now_ms) - begin))
-if [ $took -lt 9500 ]; then ok "stopped in $took ms"; else fail "stops before the engine ends it" "$took ms"; fi
-is "and did so by itself" 0 "$(docker inspect -f '{{.State.ExitCode}}' "$pod")"
+# Ten seconds later the engine would have killed it, and the code would say so.
+docker stop "$pod" >/dev/null
+is "it stops by itself when it is told to" 0 "$(docker inspect -f '{{.State.ExitCode}}' "$pod")"
 
 echo "$passed passed, $failed failed"
 [ $failed = 0 ]

@@ -9,14 +9,14 @@ mod rig;
 
 use bytes::Bytes;
 use pinacle_core::engine::{
-    ContainerState, EngineCall, EngineFailure, EngineOutcome, FailureClass, LABEL_OWNER, RunPlan,
+    ContainerState, EngineCall, EngineFailure, EngineOutcome, FailureClass, LABEL_OWNER,
+    LABEL_SPEC, RunPlan,
 };
 use pinacle_core::names;
 use pinacle_daemon::engine::{Engine, ExecOutput, ExecRequest, ExecSession, Freshness};
 use pinacle_protocol::{CheckStatus, Cursor, ErrorKind, Isolation, JournalEntry, TerminalSize};
 use rig::{Rig, docker, eventually, with_rig};
 use std::time::Duration;
-use tokio::time::Instant;
 
 async fn pod_comes_and_goes(rig: &Rig, isolation: Isolation) {
     rig.up(isolation).await;
@@ -447,9 +447,11 @@ async fn gvisor_is_tried_once_and_nothing_of_it_stays() {
             panic!("{first:?}");
         };
         assert!(runtime.contains("runsc"));
-        let begun = Instant::now();
         assert_eq!(rig.ok(call).await, first);
-        assert!(begun.elapsed() < Duration::from_secs(1), "from memory");
+        let page = rig.journal.read(&rig.pod, Cursor::default(), 10_000, true).await.unwrap();
+        let tried = |entry: &JournalEntry| matches!(entry, JournalEntry::Note { text } if text.contains("done once"));
+        let told = page.records.iter().filter(|record| tried(&record.entry)).count();
+        assert_eq!(told, 1, "the second answer is from memory");
         let label = format!("label=dev.pinacle.check={}", rig.owner.owner);
         assert_eq!(docker(&["ps", "-aq", "--filter", &label]).await, "");
         assert_eq!(docker(&["network", "ls", "-q", "--filter", &label]).await, "");
@@ -472,9 +474,8 @@ async fn a_report_says_what_was_found_and_how_to_mend_it() {
         for name in ["gvisor", "gvisor_keeps_files", "dns", "image", "disk", "metadata"] {
             assert!(names.contains(&name), "{name}");
         }
-        let begun = Instant::now();
-        rig.engine.check(Freshness::Cached).await;
-        assert!(begun.elapsed() < Duration::from_secs(1));
+        // With the moment it was made at: another check would have another.
+        assert_eq!(rig.engine.check(Freshness::Cached).await, report);
     })
     .await;
 }
@@ -492,7 +493,7 @@ async fn changes_are_heard_of() {
                 }
             }
         };
-        tokio::time::timeout(Duration::from_secs(10), heard).await.expect("heard of the network");
+        tokio::time::timeout(Duration::from_secs(60), heard).await.expect("heard of the network");
     })
     .await;
 }
@@ -520,6 +521,7 @@ async fn a_pod_of_another_daemon_is_seen_as_foreign() {
     with_rig(async |rig| {
         let mut plan = rig.network_plan();
         plan.labels.insert(LABEL_OWNER.into(), "otherotherother1".into());
+        plan.labels.insert(LABEL_SPEC.into(), "{}".into());
         let mut owner = rig.owner.clone();
         owner.owner = "otherotherother1".parse().unwrap();
         let journal = rig.journal.pod(&rig.pod);
@@ -538,9 +540,8 @@ async fn a_container_that_ends_is_not_waited_for() {
     with_rig(async |rig| {
         rig.up(Isolation::Runc).await;
         rig.done(EngineCall::StopContainer { name: rig.name(), grace_ms: 0 }).await;
-        let begun = Instant::now();
+        // Waiting in vain would be told otherwise.
         let failure: EngineFailure = rig.fails(rig.await_ready()).await;
-        assert!(begun.elapsed() < Duration::from_secs(10));
         assert!(failure.error.message.contains("ended by itself"), "{failure:?}");
     })
     .await;

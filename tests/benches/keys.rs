@@ -86,7 +86,7 @@ pub(crate) fn moves(screen: &Screen, presses: usize) -> Samples {
         let began = now();
         screen.press(key);
         let changed = |screen: &vt100::Screen| screen.contents_formatted() != before;
-        if let Some(at) = screen.wait(Duration::from_secs(2), changed) {
+        if let Some(at) = screen.wait(LIMIT, changed) {
             samples.push(ms(at.saturating_duration_since(began)));
         }
         // Not in step with anything of the program's own.
@@ -104,7 +104,7 @@ pub(crate) fn overlays(screen: &Screen, presses: usize) -> Samples {
         let began = now();
         screen.press(if open { "?" } else { "q" });
         let there = |screen: &vt100::Screen| screen.contents().contains(SIGN) == open;
-        match screen.wait(Duration::from_secs(2), there) {
+        match screen.wait(LIMIT, there) {
             Some(at) => samples.push(ms(at.saturating_duration_since(began))),
             None => crate::common::say(&format!("the help does not come or go: {}", screen.text())),
         }

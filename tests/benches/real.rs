@@ -18,6 +18,8 @@ pub(crate) const PLAIN: &str = "isolation: runc\n";
 /// Ports and ranges that no scenario uses.
 const SETTINGS: &str = "[ports]\nfirst = 25000\nlast = 25999\n[network]\npool = \"10.144.0.0/16\"\n\
      [journal]\ncommand_mib = 512\npod_mib = 2048\n";
+/// How long a daemon may take to end.
+const LAST_CALLS: Duration = Duration::from_secs(20);
 /// Networks made ahead, as without a setting.
 pub(crate) const SPARES: usize = 8;
 /// The first pod on an engine waits for its image, too.
@@ -71,6 +73,20 @@ impl Real {
             let _ = child.kill();
             let _ = child.wait();
         }
+    }
+
+    /// Ends it in order: what it has asked its engine for would be made after all was
+    /// cleared away.
+    fn end(&mut self) {
+        let pid = self.pid().to_string();
+        let told =
+            self.child.is_some() && Command::new("kill").args(["-TERM", &pid]).status().is_ok();
+        let ended = |child: &mut Child| child.try_wait().is_ok_and(|status| status.is_some());
+        let until = now() + LAST_CALLS;
+        while told && now() < until && !self.child.as_mut().is_none_or(ended) {
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        self.kill();
     }
 
     pub(crate) fn pid(&self) -> u32 {
@@ -162,21 +178,10 @@ pub(crate) async fn remove(client: &Client, pods: &[PodId]) -> anyhow::Result<()
 
 impl Drop for Real {
     fn drop(&mut self) {
-        self.kill();
+        self.end();
         let owner = std::fs::read_to_string(self.dir.path().join("owner")).unwrap_or_default();
-        if owner.trim().is_empty() {
-            return;
-        }
-        for thing in engine::owned_by(owner.trim()) {
-            let (kind, name) = thing.split_once(' ').unwrap_or_default();
-            let args: &[&str] = match kind {
-                "container" => &["rm", "-f", name],
-                "network" => &["network", "rm", name],
-                _ => &["volume", "rm", "-f", name],
-            };
-            if let Err(said) = engine::try_docker(args) {
-                crate::common::say(&format!("cleaning up {thing}: {said}"));
-            }
+        if !owner.trim().is_empty() {
+            engine::remove_all_of(owner.trim());
         }
     }
 }

@@ -16,7 +16,9 @@ expression() {
     esac
 }
 
-nextest() { TMPDIR=$run_dir/tmp cargo nextest run --workspace --all-features -E "$1"; }
+# Properties are tried on the same cases each time, so that what fails is what was changed;
+# other seeds are for whoever looks for more.
+nextest() { PROPTEST_RNG_SEED=${PROPTEST_RNG_SEED:-1} TMPDIR=$run_dir/tmp cargo nextest run --workspace --all-features -E "$1"; }
 
 unit_tests() { nextest "$(expression "$1" "not ($on_the_engine | $tidy_binary)")"; }
 tidy_tests() { nextest "$(expression "$1" "$tidy_binary")"; }

@@ -78,7 +78,7 @@ engine_stop() {
     fi
     engine_is_gone() { ! kill -0 "$pid" 2>/dev/null; }
     kill -TERM "$pid"
-    within 30 engine_is_gone && return 0
+    within 120 engine_is_gone && return 0
     kill -KILL "$pid" || true
-    complain "the engine did not end within 30 s and was killed (process $pid)"
+    complain "the engine did not end within 120 s and was killed (process $pid)"
 }

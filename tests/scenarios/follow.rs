@@ -65,6 +65,11 @@ fn followers_go_on_after_an_orderly_restart_without_loss_or_repetition() {
     let mut events = Following::start(&daemon, &["events", "-f", "--json"]);
     daemon.ok(&["exec", "followed", "--", "echo", "before"]);
     logs.prints("\"container_line\":\"echo before\"", 1);
+    // Before that it is not known to follow at all.
+    eventually("the creation is told of", || {
+        let text = read_to_string(&events.out).expect("text");
+        if text.contains("\"followed\"") { Ok(()) } else { Err(text) }
+    });
 
     assert_eq!(daemon.terminate(), Some(0));
     for following in [&logs, &events] {

@@ -40,12 +40,37 @@ fn at_once(names: &[String], act: impl Fn(&str) + Sync) {
 }
 
 fn all_are(daemon: &Daemon, phase: &str) -> BTreeMap<String, Value> {
-    eventually(&format!("all pods are {phase}"), || {
-        let pods = listed(daemon);
-        let settled = |pod: &Value| pod["phase"] == phase && pod["operation"].is_null();
-        let others: Vec<_> = pods.values().filter(|pod| !settled(pod)).collect();
-        if others.is_empty() { Ok(pods.clone()) } else { Err(format!("{others:?}")) }
-    })
+    let settled = |pod: &Value| pod["phase"] == phase && pod["operation"].is_null();
+    while_it_goes_on(daemon, &format!("all pods are {phase}"), |pod| !settled(pod))
+}
+
+/// Waits until no pod is left to wait for, patient anew with each that is not any more.
+fn while_it_goes_on(
+    daemon: &Daemon,
+    what: &str,
+    is_waited_for: impl Fn(&Value) -> bool,
+) -> BTreeMap<String, Value> {
+    let mut before = usize::MAX;
+    loop {
+        let (left, pods) = eventually(what, || {
+            let pods = listed(daemon);
+            let left = pods.values().filter(|pod| is_waited_for(pod)).count();
+            if left == 0 || left < before { Ok((left, pods)) } else { Err(format!("{pods:?}")) }
+        });
+        if left == 0 {
+            return pods;
+        }
+        before = left;
+    }
+}
+
+/// Ends who watches, also when a test fails.
+struct Over<'a>(&'a AtomicBool);
+
+impl Drop for Over<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
 }
 
 #[test]
@@ -66,6 +91,7 @@ fn fifty_pods_are_made_listed_stopped_started_and_removed_by_twenty_clients() {
             }
             lists
         });
+        let guard = Over(&over);
         at_once(&names, |name| {
             let dir = daemon.dir().join(name);
             daemon.ok(&["create", dir.to_str().expect("UTF-8"), "--name", name, "--no-wait"]);
@@ -79,11 +105,8 @@ fn fifty_pods_are_made_listed_stopped_started_and_removed_by_twenty_clients() {
             all_are(&daemon, phase);
         }
         at_once(&names, |name| drop(daemon.ok(&["rm", name, "--yes", "--no-wait"])));
-        eventually("all pods are gone", || {
-            let pods = listed(&daemon);
-            if pods.is_empty() { Ok(()) } else { Err(format!("{pods:?}")) }
-        });
-        over.store(true, Ordering::Relaxed);
+        while_it_goes_on(&daemon, "all pods are gone", |_| true);
+        drop(guard);
         assert!(watcher.join().expect("the watcher") > 10);
     });
     assert_eq!(engine::owned_by(&daemon.owner()), Vec::<String>::new());

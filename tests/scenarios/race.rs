@@ -2,6 +2,7 @@
 
 use crate::{PLAIN, daemon, id, port};
 use pinacle_tests::engine;
+use pinacle_tests::wait::eventually;
 use std::net::TcpListener;
 
 #[test]
@@ -52,7 +53,8 @@ fn a_start_that_finds_its_port_taken_says_so_and_keeps_the_files() {
     let shown = daemon.create("blocked", PLAIN);
     daemon.ok(&["exec", "blocked", "--", "sh", "-c", "echo kept > /opt/file"]);
     daemon.ok(&["stop", "blocked"]);
-    let held = TcpListener::bind(("127.0.0.1", port(&shown))).expect("bound");
+    // The engine lets go of it a moment after it says that the container has ended.
+    let held = eventually("the port is free", || TcpListener::bind(("127.0.0.1", port(&shown))));
     let ran = daemon.run(&["start", "blocked", "--json"]);
     assert_ne!(ran.code, 0, "{ran:#?}");
     let message = ran.error().to_string();

@@ -31,6 +31,15 @@ fn files_with_it(dir: &Path, found: &mut Vec<PathBuf>) {
     }
 }
 
+/// Ends who watches, also when a test fails.
+struct Over<'a>(&'a AtomicBool);
+
+impl Drop for Over<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
 #[test]
 fn a_secret_is_told_by_no_process_and_leaves_the_exports_with_its_pod() {
     let daemon = daemon();
@@ -47,10 +56,11 @@ fn a_secret_is_told_by_no_process_and_leaves_the_exports_with_its_pod() {
             }
             told
         });
+        let guard = Over(&over);
         daemon.create("keyholder", &spec);
         let said = daemon.ok(&["exec", "keyholder", "--", "sh", "-c", "echo \"$TOKEN\""]).stdout;
         daemon.ok(&["restart", "keyholder"]);
-        over.store(true, Ordering::Relaxed);
+        drop(guard);
         assert_eq!(said.trim(), SECRET, "it is there where it belongs");
         watching.join().expect("watched")
     });

@@ -10,6 +10,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// As many as a pool of sixteen ranges leaves room for.
 const SPARES: usize = 3;
+/// As long as a daemon takes for it at its end.
+const DRAIN: std::time::Duration = std::time::Duration::from_secs(4);
 const SETTINGS: &str = "spares = 3\n";
 
 fn with_spares() -> Daemon {
@@ -121,6 +123,7 @@ fn what_others_do_to_them_costs_a_creation_nothing_but_time() {
 }
 
 #[test]
+#[expect(clippy::disallowed_methods, reason = "a real program's end takes real time")]
 fn a_daemon_that_ends_without_pods_leaves_nothing() {
     let mut daemon = with_spares();
     let first = daemon.create("first", PLAIN);
@@ -131,7 +134,13 @@ fn a_daemon_that_ends_without_pods_leaves_nothing() {
     assert_eq!(until_spare(&daemon, &[&first], SPARES).len(), SPARES);
     daemon.ok(&["rm", "first", "--yes"]);
     let owner = daemon.owner();
+    let began = std::time::Instant::now();
     assert_eq!(daemon.terminate(), Some(0));
+    if began.elapsed() >= DRAIN {
+        // An engine that took all of the time there is leaves it to the next daemon.
+        daemon.spawn();
+        until_nothing_is_left(&daemon);
+    }
     assert_eq!(engine::owned_by(&owner), Vec::<String>::new());
 }
 
@@ -142,7 +151,7 @@ fn through(daemon: &mut Daemon, is_done: impl Fn(&Daemon) -> bool) -> String {
     let places = daemon.dir().join("places");
     std::fs::write(&places, "").expect("written");
     daemon.set_failpoints(&format!("new={}", places.display()));
-    for _ in 0..40 {
+    for _ in 0..80 {
         daemon.spawn();
         let died = eventually("the daemon dies at a place, or all is done", || {
             match (daemon.has_died(), is_done(daemon)) {
@@ -176,18 +185,22 @@ fn a_death_at_every_place_loses_none_and_makes_none_twice() {
     for needed in ["store.spare.after", "create_network"] {
         assert!(places.contains(needed), "no {needed} among {places}");
     }
-    until_spare(&daemon, &[&first], SPARES);
+    let spares = until_spare(&daemon, &[&first], SPARES);
     // Each can be had.
     let second = daemon.create("second", PLAIN);
-    assert_eq!(networks(&owner).len(), 1 + SPARES, "one of them became the second's");
+    let had = spares.get(&network_of(&second));
+    assert!(had.is_some(), "one of them became the second's");
+    assert_eq!(networks(&owner).get(&network_of(&second)), had);
+    until_spare(&daemon, &[&first, &second], SPARES);
     let ranges: BTreeSet<String> = networks(&owner)
         .keys()
         .map(|n| docker(&["network", "inspect", "-f", "{{(index .IPAM.Config 0).Subnet}}", n]))
         .collect();
-    assert_eq!(ranges.len(), 1 + SPARES);
+    assert_eq!(ranges.len(), 2 + SPARES);
     daemon.ok(&["rm", "second", "--yes"]);
     assert!(!networks(&owner).contains_key(&network_of(&second)));
-    daemon.ok(&["rm", "first", "--yes"]);
+    // Killed while its networks are still there, or nothing could die on their way.
+    daemon.ok(&["rm", "first", "--yes", "--no-wait"]);
     let gone = |_: &Daemon| engine::owned_by(&owner).is_empty();
     let places = through(&mut daemon, gone);
     for needed in ["store.spare-forgotten.after", "remove_network"] {

@@ -48,7 +48,12 @@ impl OwnEngine {
     /// When it does not answer, with the end of its log.
     pub fn start() -> Self {
         let base = base();
-        let mut engine = Self::at(free_dir());
+        let mut engine = {
+            // Of a directory between its making and its lock it is not known that it is used.
+            let turn = File::create(root().join("dirs.lock")).expect("a lock file");
+            turn.lock().expect("locked");
+            Self::at(free_dir())
+        };
         copy_data(&base, &engine.dir.join("data"));
         engine.power_on();
         engine
@@ -308,7 +313,11 @@ fn base() -> PathBuf {
     if base.exists() {
         return base;
     }
-    let mut engine = OwnEngine::at(root().join(format!("run-{}-base", std::process::id())));
+    let mut engine = {
+        let turn = File::create(root().join("dirs.lock")).expect("a lock file");
+        turn.lock().expect("locked");
+        OwnEngine::at(root().join(format!("run-{}-base", std::process::id())))
+    };
     engine.power_on();
     let load = format!(
         "set -o pipefail; docker save '{image}' | docker --host unix://{} load --quiet",

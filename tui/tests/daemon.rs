@@ -71,7 +71,10 @@ async fn settings_that_keep_it_from_starting_are_said_instead_of_the_log() {
 async fn a_daemon_is_started_when_none_runs() {
     let mut world = World::without_daemon();
     let marker = world.dir.path().join("started");
-    let script = format!("echo \"$@\" >> {}; exec sleep 5", marker.display());
+    let marker_text = marker.display();
+    let script = format!(
+        "echo \"$@\" > {marker_text}.part; mv {marker_text}.part {marker_text}; exec sleep 5"
+    );
     let program = world.script("pinacled", &script);
     world.set_env("PINACLED", program);
     world.fake.add("web", PodPhase::Running);

@@ -12,8 +12,9 @@ use std::time::Duration;
 /// Format of the database as a whole. 2: each record carries a checksum, and the number of
 /// the last commit is among them.
 pub(super) const FORMAT: u32 = 2;
-/// How often and how long the library's own lock is waited for: two seconds.
-const LOCK_TRIES: u32 = 100;
+/// How often and how long the library's own lock is waited for: ten seconds. It is let go of
+/// behind the last write of whoever had it, on a disk that may be slow.
+const LOCK_TRIES: u32 = 500;
 const LOCK_PAUSE: Duration = Duration::from_millis(20);
 /// What the library says of its lock; there is no kind of error for it.
 const LOCK_WORDS: &str = "could not acquire lock";

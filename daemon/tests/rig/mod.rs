@@ -44,9 +44,18 @@ pub(crate) async fn with_rig(test: impl AsyncFnOnce(&Rig)) {
     }
 }
 
+/// Returns a port that nobody listens on. Not one of those that the kernel gives to
+/// connections, which could have it again by the time it is used.
 pub(crate) fn free_port() -> HostPort {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    HostPort(listener.local_addr().unwrap().port())
+    static NEXT: std::sync::atomic::AtomicU16 = std::sync::atomic::AtomicU16::new(0);
+    let from = u16::try_from(std::process::id() % 100).unwrap() * 50;
+    loop {
+        let next = NEXT.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        let port = 16_000 + (from + next) % 5_000;
+        if std::net::TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return HostPort(port);
+        }
+    }
 }
 
 pub(crate) fn engine_at(socket: Option<PathBuf>, dir: &Path) -> DockerEngine {
@@ -112,7 +121,8 @@ impl Rig {
         };
         let subnets = std::iter::repeat_with(|| {
             let [a, b, ..] = clock.random_u64().to_le_bytes();
-            Subnet { network: Ipv4Addr::new(10, 100 + a % 100, b, 0) }
+            // Not 144 and 145, which the benchmarks have.
+            Subnet { network: Ipv4Addr::new(10, 146 + a % 54, b, 0) }
         });
         let subnet = subnets.take(1000).find(free).unwrap();
         let pod = PodId::new(token).unwrap();

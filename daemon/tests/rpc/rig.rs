@@ -51,6 +51,9 @@ impl Daemon {
         let shared: Arc<dyn Engine> = Arc::new(engine.clone());
         let stop = StopSwitch::default();
         let listener = rpc::listen(&dir.path().join("s")).unwrap();
+        // What is made ahead is counted by nobody here, and comes when it likes.
+        let mut settings = Settings::default();
+        settings.network.spares = 0;
         let deps = Deps {
             store: StoreHandle::new(Box::new(store)),
             records: Vec::new(),
@@ -58,7 +61,7 @@ impl Daemon {
             engines: BTreeMap::from([(HostId::local(), shared)]),
             clock,
             owner: OwnerId::new("0wn3r00000000000").unwrap(),
-            settings: Settings::default(),
+            settings,
             state_dir: dir.path().to_owned(),
             stop: stop.clone(),
         };

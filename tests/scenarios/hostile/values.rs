@@ -3,6 +3,7 @@
 use crate::{daemon, id};
 use pinacle_tests::daemon::Daemon;
 use pinacle_tests::engine;
+use pinacle_tests::wait::eventually;
 use serde_json::json;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
@@ -92,19 +93,27 @@ fn values_reach_the_pod_as_they_are_and_nothing_takes_them_for_more() {
     );
     let container = format!("pinacle-pod-{}", id(&shown));
     let inside = |command: &[&str]| engine::docker(&[&["exec", &container], command].concat());
+    // Nothing waits for processes that have no health check.
+    let written = |path: &str, is_whole: &dyn Fn(&str) -> bool| {
+        eventually(&format!("{path} is written"), || {
+            let text = engine::try_docker(&["exec", &container, "cat", path])?;
+            if is_whole(&text) { Ok(text) } else { Err(text) }
+        })
+    };
+    let is_json = |text: &str| serde_json::from_str::<serde_json::Value>(text).is_ok();
 
     // The environment, byte by byte, of a step, a process, a shell of the client's.
     let exec = daemon.ok(&["exec", "strange", "--", "sh", "-c", PRINT]).stdout;
     for (what, text) in [
         ("install", inside(&["cat", "/tmp/install.json"])),
-        ("process", inside(&["cat", "/tmp/process.json"])),
+        ("process", written("/tmp/process.json", &is_json)),
         ("exec", exec),
     ] {
         let seen: serde_json::Value = serde_json::from_str(&text).expect("JSON");
         assert!(seen == variables(), "{what}: {seen:#}");
     }
     assert_eq!(inside(&["cat", "/tmp/hook"]), "--help 'a b'");
-    assert_eq!(inside(&["cat", "/tmp/dash"]), "said");
+    written("/tmp/dash", &|text| text == "said");
     let words = ["--help", "", "a b", BAIT, "-", "--"];
     let echo = [
         "exec",

@@ -83,7 +83,7 @@ fn a_program_stopped_and_continued_by_somebody_else_takes_the_terminal_anew() {
     terminal.shows("Stopped");
     terminal.press(&format!("printf '\\033[?1049l\\033[?25h'; clear; echo stopped-''now{ENTER}"));
     terminal.shows("stopped-now");
-    terminal.press(&format!("fg{ENTER}"));
+    terminal.press(&format!("clear; fg{ENTER}"));
     terminal.shows("No pods yet");
     terminal.press("?");
     terminal.shows("esc closes, up and down scroll");

@@ -5,6 +5,7 @@ use crate::{PLAIN, PROGRAMS, daemon};
 use pinacle_tests::daemon::Daemon;
 use pinacle_tests::terminal::Terminal;
 use pinacle_tests::terminal::keys::{CTRL_S, ENTER, ESC};
+use pinacle_tests::wait::eventually;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command};
@@ -112,6 +113,7 @@ impl Way {
             .process_group(0)
             .spawn()
             .expect("socat runs");
+        eventually("the way is open", || std::os::unix::net::UnixStream::connect(path));
         Self(child)
     }
 }

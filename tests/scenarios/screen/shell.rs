@@ -33,7 +33,8 @@ fn a_shell_comes_and_goes(isolation: &str) {
     let modes = "printf '\\033[?1000h\\033[?2004h\\033[?25l'";
     terminal.press(&format!("{modes}; echo modes-''set{ENTER}"));
     terminal.shows("modes-set");
-    terminal.press(&format!("exit 7{ENTER}"));
+    // Cleared, so that only the next shell's prompt is one.
+    terminal.press(&format!("clear; exit 7{ENTER}"));
     terminal.shows("the shell ended with code 7");
     // Where it was, on a screen that is larger now.
     terminal.shows("only \"she\"");
@@ -89,7 +90,10 @@ fn a_terminal_that_is_closed_ends_the_shell_in_the_pod() {
         Ok(pids) => Err(pids),
         Err(_) => Ok(()),
     });
-    assert!(running(&daemon, "closed", "^bash -l").is_err(), "the shell went with it");
+    eventually("the shell went with it", || match running(&daemon, "closed", "^bash -l") {
+        Ok(pids) => Err(pids),
+        Err(_) => Ok(()),
+    });
 }
 
 #[test]

@@ -189,7 +189,7 @@ impl World {
         let arguments = std::iter::once("pinacle-tui").chain(words.iter().copied());
         let running = pinacle_tui::run(arguments.map(OsString::from), surroundings);
         let code =
-            tokio::time::timeout(Duration::from_secs(30), running).await.unwrap_or_else(|_| {
+            tokio::time::timeout(Duration::from_secs(60), running).await.unwrap_or_else(|_| {
                 panic!("{words:?} did not end; so far:\n{}{}", out.text(), err.text())
             });
         Outcome { code, out: out.text(), err: err.text() }
@@ -208,7 +208,7 @@ impl Drop for World {
 pub(crate) async fn eventually(what: &str, condition: impl Fn() -> bool) {
     let began = std::time::Instant::now();
     while !condition() {
-        assert!(began.elapsed() < Duration::from_secs(10), "not within 10 s: {what}");
+        assert!(began.elapsed() < Duration::from_secs(60), "not within 60 s: {what}");
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }
