@@ -94,7 +94,8 @@ impl Request {
         let mut stream =
             TcpStream::connect_timeout(&address, Duration::from_secs(5)).map_err(text)?;
         stream.set_read_timeout(Some(Duration::from_secs(30))).map_err(text)?;
-        write!(stream, "{}\r\n", self.head).map_err(text)?;
+        // In one piece: who answers half a request may have closed before the rest.
+        stream.write_all(format!("{}\r\n", self.head).as_bytes()).map_err(text)?;
         Ok(stream)
     }
 }
