@@ -104,7 +104,7 @@ fn a_stale_socket_is_replaced_and_another_file_is_not() {
 fn a_wrong_settings_file_is_named_with_line_key_and_next_step() {
     let daemon = Daemon::prepare(PROGRAMS, "prots = 1\n");
     let config = daemon.state().join("config.toml");
-    let place = format!("{}:6: `network.prots`: unknown field", config.display());
+    let place = format!("{}:7: `network.prots`: unknown field", config.display());
     for args in [&["ls"][..], &["daemon", "start"], &["daemon", "restart"]] {
         let ran = daemon.run(args);
         assert_ne!(ran.code, 0, "{ran:#?}");
@@ -135,7 +135,8 @@ fn a_check_refuses_what_cannot_work() {
     }
     let pool = "[network]\npool = \"127.0.0.0/8\"\n";
     let socket = "[engine]\nsocket = \"docker.sock\"\n";
-    for (text, words) in [(pool, "loopback"), (socket, "begins with `/`")] {
+    let spares = "[network]\nspares = 65\n";
+    for (text, words) in [(pool, "loopback"), (socket, "begins with `/`"), (spares, "0 to 64")] {
         std::fs::write(daemon.state().join("config.toml"), text).expect("written");
         let ran = checked(&daemon, &[]);
         assert!(ran.code == 1 && ran.stderr.contains("config.toml:2: "), "{ran:#?}");
