@@ -32,7 +32,7 @@ fn run(choices: &[Choice]) -> Result<(), TestCaseError> {
 proptest! {
     #![proptest_config(ProptestConfig {
         failure_persistence: None,
-        cases: 1_000,
+        cases: 512,
         max_shrink_iters: 600,
         ..ProptestConfig::default()
     })]
