@@ -12,7 +12,7 @@ use crate::{Deps, rpc};
 use anyhow::Context;
 use clap::Parser;
 use pinacle_core::record::Record;
-use pinacle_protocol::paths::Paths;
+use pinacle_protocol::paths::{ALREADY_RUNNING, Paths};
 use pinacle_protocol::{HostId, OwnerId};
 use std::collections::BTreeMap;
 use std::io::{IsTerminal, Write};
@@ -21,10 +21,6 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
-
-/// Exit code when another daemon already serves this state directory: not a
-/// fault, which is why whoever starts us on demand must be able to tell.
-const ALREADY_RUNNING: u8 = 75;
 
 /// Keeps Pinacle's pods: owns their state and the connections to their hosts.
 ///

@@ -18,6 +18,10 @@ pub const SOCKET_VARIABLE: &str = "PINACLE_SOCKET";
 /// zero: `sun_path` has 108 bytes on Linux and 104 on macOS and the BSDs.
 pub const MAX_SOCKET_PATH: usize = if cfg!(target_os = "linux") { 107 } else { 103 };
 
+/// Exit code of a daemon whose state directory another one serves already: not a fault, which
+/// is why whoever starts daemons on demand must be able to tell.
+pub const ALREADY_RUNNING: u8 = 75;
+
 /// Where one daemon keeps its state and listens.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Paths {

@@ -7,7 +7,7 @@ use crate::client::{Client, ConnectFailure};
 use crate::failure::Failure;
 use crate::sanitize::plain_line;
 use crate::session::{Environment, Session};
-use pinacle_protocol::paths::Paths;
+use pinacle_protocol::paths::{ALREADY_RUNNING, Paths};
 use pinacle_protocol::{ApiError, ErrorKind};
 use std::fs::{DirBuilder, File, OpenOptions, Permissions, TryLockError};
 use std::io::{self, Read, Seek, SeekFrom};
@@ -60,17 +60,21 @@ pub async fn start(env: &Environment, paths: &Paths) -> Result<Client, ApiError>
     })?;
     let began = Instant::now();
     let mut pause = Duration::from_millis(10);
-    let mut ended: Option<Instant> = None;
+    let mut ended: Option<(Instant, Duration)> = None;
     loop {
         match Client::connect(&paths.socket).await {
             Ok(client) => return Ok(client),
             Err(ConnectFailure::Other(error)) => return Err(error),
             Err(ConnectFailure::Absent(_)) => {}
         }
-        if ended.is_none() && child.try_wait().is_ok_and(|status| status.is_some()) {
-            ended = Some(Instant::now());
+        if ended.is_none()
+            && let Ok(Some(status)) = child.try_wait()
+        {
+            // Another one was quicker, and may still open its database.
+            let other = status.code() == Some(i32::from(ALREADY_RUNNING));
+            ended = Some((Instant::now(), if other { START_LIMIT } else { OTHER_LIMIT }));
         }
-        let over = ended.is_some_and(|at| at.elapsed() >= OTHER_LIMIT);
+        let over = ended.is_some_and(|(at, limit)| at.elapsed() >= limit);
         if over || began.elapsed() >= START_LIMIT {
             return Err(not_started(env, paths, &mut child, log_start));
         }
