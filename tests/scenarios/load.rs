@@ -5,7 +5,7 @@ use crate::{PLAIN, PROGRAMS};
 use pinacle_daemon::testing::Chance;
 use pinacle_tests::daemon::{Daemon, Ran};
 use pinacle_tests::engine;
-use pinacle_tests::wait::eventually;
+use pinacle_tests::wait::{Over, eventually};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
@@ -61,15 +61,6 @@ fn while_it_goes_on(
             return pods;
         }
         before = left;
-    }
-}
-
-/// Ends who watches, also when a test fails.
-struct Over<'a>(&'a AtomicBool);
-
-impl Drop for Over<'_> {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::Relaxed);
     }
 }
 

@@ -2,7 +2,7 @@
 //! with its pod.
 
 use crate::daemon;
-use pinacle_tests::wait::eventually;
+use pinacle_tests::wait::{Over, eventually};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -28,15 +28,6 @@ fn files_with_it(dir: &Path, found: &mut Vec<PathBuf>) {
         } else if std::fs::read(&path).is_ok_and(|bytes| holds(&bytes)) {
             found.push(path);
         }
-    }
-}
-
-/// Ends who watches, also when a test fails.
-struct Over<'a>(&'a AtomicBool);
-
-impl Drop for Over<'_> {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::Relaxed);
     }
 }
 

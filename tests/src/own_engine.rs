@@ -48,15 +48,18 @@ impl OwnEngine {
     /// When it does not answer, with the end of its log.
     pub fn start() -> Self {
         let base = base();
-        let mut engine = {
-            // Of a directory between its making and its lock it is not known that it is used.
-            let turn = File::create(root().join("dirs.lock")).expect("a lock file");
-            turn.lock().expect("locked");
-            Self::at(free_dir())
-        };
+        let mut engine = Self::claim(free_dir);
         copy_data(&base, &engine.dir.join("data"));
         engine.power_on();
         engine
+    }
+
+    /// Takes a directory, one process after the other: of one between its making and its lock
+    /// it is not known that it is used.
+    fn claim(choose: impl FnOnce() -> PathBuf) -> Self {
+        let turn = File::create(root().join("dirs.lock")).expect("a lock file");
+        turn.lock().expect("locked");
+        Self::at(choose())
     }
 
     fn at(dir: PathBuf) -> Self {
@@ -313,11 +316,7 @@ fn base() -> PathBuf {
     if base.exists() {
         return base;
     }
-    let mut engine = {
-        let turn = File::create(root().join("dirs.lock")).expect("a lock file");
-        turn.lock().expect("locked");
-        OwnEngine::at(root().join(format!("run-{}-base", std::process::id())))
-    };
+    let mut engine = OwnEngine::claim(|| root().join(format!("run-{}-base", std::process::id())));
     engine.power_on();
     let load = format!(
         "set -o pipefail; docker save '{image}' | docker --host unix://{} load --quiet",

@@ -1,7 +1,17 @@
 //! Waiting for a level, with a deadline and the last state in the failure.
 
 use std::fmt::Debug;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
+
+/// Tells who watches beside a test that it is over, also when it fails.
+pub struct Over<'a>(pub &'a AtomicBool);
+
+impl Drop for Over<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
 
 /// Long enough for a loaded machine with two processors; reached only by failures.
 pub const PATIENCE: Duration = Duration::from_secs(90);

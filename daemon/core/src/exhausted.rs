@@ -1,8 +1,7 @@
 //! What is said when a host has no port or no range left: who has them, and what to do.
 
-use crate::engine::Subnet;
 use crate::host::Host;
-use crate::settings::{Settings, overlaps};
+use crate::settings::Settings;
 use pinacle_protocol::{ApiError, ErrorKind, HostPort};
 
 /// How many of a pool are whose; each one is counted once.
@@ -57,7 +56,6 @@ impl Host {
     /// Returns the error for a request that no range is left for.
     pub(crate) fn no_subnet(&self, settings: &Settings, mono_ms: u64) -> ApiError {
         let foreign = self.foreign_subnets();
-        let routed = |subnet: Subnet| self.routes().iter().any(|route| overlaps(subnet, *route));
         let mut shares = Shares::default();
         for subnet in settings.pool.iter() {
             shares.all += 1;
@@ -67,7 +65,7 @@ impl Host {
                 shares.listed += 1;
             } else if foreign.contains(&subnet) {
                 shares.foreign += 1;
-            } else if self.is_subnet_blocked(subnet, mono_ms) || routed(subnet) {
+            } else if self.is_subnet_blocked(subnet, mono_ms) || self.is_routed(subnet) {
                 shares.other += 1;
             }
         }
@@ -88,9 +86,10 @@ fn exhausted(what: &str, cause: String, setting: &str) -> ApiError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::{HostFacts, ObservedLabels, ObservedPod};
+    use crate::engine::{ObservedLabels, ObservedPod, Subnet};
+    use crate::host::facts;
     use crate::settings::SubnetPool;
-    use pinacle_protocol::{EngineView, HostId, OwnerId, PodId, Timestamp};
+    use pinacle_protocol::{HostId, OwnerId, PodId, Timestamp};
     use std::net::Ipv4Addr;
 
     fn settings() -> Settings {
@@ -107,14 +106,7 @@ mod tests {
     /// One whose pools nobody holds anything of.
     fn host() -> Host {
         let mut host = Host::new(HostId::local(), Timestamp(0));
-        let engine = EngineView {
-            version: String::new(),
-            api_version: String::new(),
-            runtimes: Vec::new(),
-            cpus: 1,
-            memory_bytes: 1,
-        };
-        host.facts = Some(HostFacts { engine, routes: Vec::new() });
+        host.facts = Some(facts(Vec::new()));
         host
     }
 

@@ -2,9 +2,7 @@
 //! module named after it.
 
 use crate::effect::Effect;
-use crate::engine::Subnet;
 use crate::event::{Event, Now};
-use crate::settings::overlaps;
 use crate::state::State;
 use pinacle_protocol::{HostId, HostStatus, PodId};
 
@@ -66,8 +64,8 @@ impl State {
         host.looks = host.looks.saturating_add(1);
         (host.next_look, host.failed_looks) = (None, 0);
         host.spares.not_overtaken();
-        let routed = |subnet: &Subnet| host.routes().iter().any(|route| overlaps(*subnet, *route));
-        host.spares.routed = self.settings.pool.iter().filter(routed).count();
+        let routed = self.settings.pool.iter().filter(|subnet| host.is_routed(*subnet));
+        host.spares.routed = routed.count();
         self.changed.hosts.insert(id.clone());
         for pod in self.pods_on(id) {
             if let Some(pod) = self.pod_memory(&pod) {

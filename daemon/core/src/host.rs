@@ -11,6 +11,19 @@ use pinacle_protocol::{ApiError, HostId, HostPort, HostStatus, HostView, PodId, 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 
+/// Facts of an engine that matters in nothing but what the host routes.
+#[cfg(test)]
+pub(crate) fn facts(routes: Vec<(Ipv4Addr, u8)>) -> HostFacts {
+    let engine = pinacle_protocol::EngineView {
+        version: String::new(),
+        api_version: String::new(),
+        runtimes: Vec::new(),
+        cpus: 1,
+        memory_bytes: 1,
+    };
+    HostFacts { engine, routes }
+}
+
 /// How long a port that another program held is left alone, in milliseconds.
 const PORT_BLOCK_MS: u64 = 10 * 60 * 1000;
 
@@ -99,6 +112,11 @@ impl Host {
     /// Returns the ranges that the host itself uses.
     pub(crate) fn routes(&self) -> &[(Ipv4Addr, u8)] {
         self.facts.as_ref().map_or(&[], |facts| &facts.routes)
+    }
+
+    /// Returns whether the host itself uses an address of the range.
+    pub(crate) fn is_routed(&self, subnet: Subnet) -> bool {
+        self.routes().iter().any(|route| overlaps(subnet, *route))
     }
 
     /// Returns the lowest port that nothing is known to use.

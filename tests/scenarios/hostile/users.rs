@@ -3,7 +3,7 @@
 use crate::{PROGRAMS, daemon, port};
 use pinacle_tests::daemon::{Daemon, Ran};
 use pinacle_tests::http;
-use pinacle_tests::wait::eventually;
+use pinacle_tests::wait::{Over, eventually};
 use std::collections::BTreeSet;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
@@ -102,15 +102,6 @@ fn no_secret_stands_on_a_command_line_or_where_others_read() {
     for file in ["environ", "maps", "fd/1"] {
         let ran = as_other(&["head", "-c", "1", &format!("/proc/{pid}/{file}")]);
         assert!(ran.code != 0, "{file}: {ran:?}");
-    }
-}
-
-/// Ends the watch when it goes.
-struct Over<'a>(&'a AtomicBool);
-
-impl Drop for Over<'_> {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::Relaxed);
     }
 }
 

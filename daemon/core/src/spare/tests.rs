@@ -1,9 +1,9 @@
 //! How many there are, which a pod gets, and what becomes of those nobody can use.
 
 use super::*;
-use crate::engine::HostFacts;
+use crate::host::facts;
 use crate::settings::{Settings, SubnetPool};
-use pinacle_protocol::{EngineView, HostStatus, OwnerId, Timestamp};
+use pinacle_protocol::{HostStatus, OwnerId, Timestamp};
 use std::net::Ipv4Addr;
 
 const NOW: Now = Now { wall: Timestamp(0), mono_ms: 1_000_000 };
@@ -80,15 +80,8 @@ fn one_that_the_pool_or_the_host_has_no_room_for_is_given_up() {
         let all = host(state).spares.all.values();
         all.filter(|spare| spare.standing == Standing::Unwanted).count()
     };
-    let engine = EngineView {
-        version: String::new(),
-        api_version: String::new(),
-        runtimes: Vec::new(),
-        cpus: 1,
-        memory_bytes: 1,
-    };
     let routes = vec![(Ipv4Addr::new(10, 249, 2, 0), 23)];
-    host(&mut state).facts = Some(HostFacts { engine, routes });
+    host(&mut state).facts = Some(facts(routes));
     let next = state.next_spare(NOW, &HostId::local()).and_then(|spare| spare.subnet);
     assert_eq!(next, Some(subnet(1)));
     host(&mut state).give_up_spares(&settings(16));

@@ -3,7 +3,7 @@
 use super::{SHARE, Spare, Standing, Task};
 use crate::engine::Subnet;
 use crate::host::Host;
-use crate::settings::{Settings, overlaps};
+use crate::settings::Settings;
 use pinacle_protocol::PodId;
 
 impl Host {
@@ -21,8 +21,7 @@ impl Host {
 
     /// Returns whether a network of this range may be a pod's to come.
     pub(super) fn is_fit(&self, settings: &Settings, subnet: Subnet) -> bool {
-        settings.pool.contains(subnet)
-            && !self.routes().iter().any(|route| overlaps(subnet, *route))
+        settings.pool.contains(subnet) && !self.is_routed(subnet)
     }
 
     /// Returns the next one to be given up, if one is to be.
